@@ -1,0 +1,1 @@
+//! The subcommands; the only place that prints to a terminal.

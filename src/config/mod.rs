@@ -1,0 +1,1 @@
+//! From text to a configuration that cannot be wrong.

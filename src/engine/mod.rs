@@ -1,0 +1,1 @@
+//! The rules: pure, told the time and the outcomes, answering with jobs and events.

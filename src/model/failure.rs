@@ -1,0 +1,233 @@
+//! Every way a target can fail one check, and the one table that says what AWS and we call it.
+
+use crate::model::health::Reason;
+
+/// Why one check of a target failed, named by the layer that gave up.
+///
+/// A failed check is data, never an `Err`: it is what this program is for.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Failure {
+    /// The name does not exist (NXDOMAIN).
+    NameNotFound,
+    /// The name exists and has no address.
+    NoAddress,
+    /// The port answered with a reset: nothing listens there.
+    ConnectRefused,
+    /// The network says there is no way to the host.
+    ConnectUnreachable,
+    /// The connection was reset while it was being made.
+    ConnectReset,
+    /// The deadline passed before the connection stood; often a packet filter.
+    ConnectTimeout,
+    /// The deadline passed during the TLS handshake.
+    TlsTimeout,
+    /// The target ended the handshake with this TLS alert (RFC 8446, section 6).
+    TlsAlert(u8),
+    /// The target answered the handshake with something that is not TLS.
+    TlsNotSpoken,
+    /// No protocol version or cipher suite in common.
+    TlsIncompatible,
+    /// The certificate did not pass verification; only where `verify` is set.
+    TlsCertificate,
+    /// The connection was reset during the handshake.
+    TlsReset,
+    /// The target closed the connection during the handshake.
+    TlsClosed,
+    /// The connection was reset while the request was being sent.
+    SendReset,
+    /// The deadline passed before the response head was complete.
+    ResponseTimeout,
+    /// The connection was reset before the response head was complete.
+    ResponseReset,
+    /// The target closed the connection before the response head was complete.
+    ResponseClosed,
+    /// The bytes received are not an HTTP/1 response head.
+    ResponseMalformed,
+    /// The answer to a plain request was a TLS record: the port speaks TLS.
+    ResponseTls,
+    /// The response head, interim responses included, is longer than we read.
+    ResponseTooLarge,
+    /// The status code is not in the matcher.
+    StatusMismatch(u16),
+}
+
+/// What AWS and we call one kind of failure.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Naming {
+    /// Our finer word, the metric label `failure`.
+    pub label: &'static str,
+    /// The reason code of the ELBv2 API.
+    pub reason: Reason,
+    /// The reason code of an ALB health check log line.
+    pub log_code: &'static str,
+    /// One sentence that says what happened and where to look.
+    pub hint: &'static str,
+}
+
+impl Failure {
+    /// How many kinds there are; [`Failure::kind`] is below this.
+    pub const KINDS: usize = NAMINGS.len();
+
+    /// One of each kind, in the order of the table.
+    pub const ALL: [Self; Self::KINDS] = [
+        Self::NameNotFound,
+        Self::NoAddress,
+        Self::ConnectRefused,
+        Self::ConnectUnreachable,
+        Self::ConnectReset,
+        Self::ConnectTimeout,
+        Self::TlsTimeout,
+        Self::TlsAlert(0),
+        Self::TlsNotSpoken,
+        Self::TlsIncompatible,
+        Self::TlsCertificate,
+        Self::TlsReset,
+        Self::TlsClosed,
+        Self::SendReset,
+        Self::ResponseTimeout,
+        Self::ResponseReset,
+        Self::ResponseClosed,
+        Self::ResponseMalformed,
+        Self::ResponseTls,
+        Self::ResponseTooLarge,
+        Self::StatusMismatch(0),
+    ];
+
+    /// The row of the table this failure belongs to.
+    #[must_use]
+    pub fn kind(self) -> usize {
+        match self {
+            Self::NameNotFound => 0,
+            Self::NoAddress => 1,
+            Self::ConnectRefused => 2,
+            Self::ConnectUnreachable => 3,
+            Self::ConnectReset => 4,
+            Self::ConnectTimeout => 5,
+            Self::TlsTimeout => 6,
+            Self::TlsAlert(_) => 7,
+            Self::TlsNotSpoken => 8,
+            Self::TlsIncompatible => 9,
+            Self::TlsCertificate => 10,
+            Self::TlsReset => 11,
+            Self::TlsClosed => 12,
+            Self::SendReset => 13,
+            Self::ResponseTimeout => 14,
+            Self::ResponseReset => 15,
+            Self::ResponseClosed => 16,
+            Self::ResponseMalformed => 17,
+            Self::ResponseTls => 18,
+            Self::ResponseTooLarge => 19,
+            Self::StatusMismatch(_) => 20,
+        }
+    }
+
+    /// The names of this failure.
+    #[must_use]
+    pub fn naming(self) -> Naming {
+        let naming = NAMINGS[self.kind()];
+        // ALB's log tells a target's own 5xx apart from any other unexpected code.
+        if matches!(self, Self::StatusMismatch(500..)) {
+            return Naming { log_code: "TargetError", ..naming };
+        }
+        naming
+    }
+
+    /// The description the ELBv2 API gives with [`Naming::reason`] (docs/semantics.md, "Reasons").
+    #[must_use]
+    pub fn description(self) -> String {
+        match (self, self.naming().reason) {
+            (Self::StatusMismatch(status), _) => format!("Health checks failed with these codes: [{status}]"),
+            (_, Reason::TargetTimeout) => "Request timed out".to_owned(),
+            _ => "Health checks failed".to_owned(),
+        }
+    }
+}
+
+/// The one table: a row per kind, in the order of [`Failure::ALL`].
+const NAMINGS: [Naming; 21] = [
+    failed("name_not_found", "The name does not exist in DNS."),
+    failed("no_address", "The name exists in DNS and has no address."),
+    failed("connect_refused", "Nothing listens on this port, or a firewall rejects it."),
+    failed("connect_unreachable", "There is no route to this address."),
+    failed("connect_reset", "The connection was reset while it was being made."),
+    timed_out(
+        "connect_timeout",
+        "No answer to the connection attempt: a firewall or security group may drop it.",
+    ),
+    timed_out("tls_timeout", "The TLS handshake was not finished in time."),
+    failed("tls_alert", "The target ended the TLS handshake with an alert."),
+    failed("tls_not_spoken", "The port does not speak TLS: should the protocol be HTTP?"),
+    failed(
+        "tls_incompatible",
+        "No TLS version or cipher suite in common: the target may only speak TLS 1.1 or older.",
+    ),
+    failed("tls_certificate", "The certificate did not pass the verification asked for."),
+    failed("tls_reset", "The connection was reset during the TLS handshake."),
+    failed("tls_closed", "The target closed the connection during the TLS handshake."),
+    failed("send_reset", "The connection was reset while the request was being sent."),
+    timed_out(
+        "response_timeout",
+        "Connected, but the response head was not complete in time: the application may hang.",
+    ),
+    failed("response_reset", "The connection was reset before the response head was complete."),
+    failed("response_closed", "The target closed the connection before the response head was complete."),
+    failed("response_malformed", "The answer is not an HTTP/1 response."),
+    failed("response_tls", "The port answered a plain request with TLS: should the protocol be HTTPS?"),
+    failed("response_too_large", "The response head is longer than is read."),
+    Naming {
+        label: "status_mismatch",
+        reason: Reason::TargetResponseCodeMismatch,
+        log_code: "ResponseCodeMismatch",
+        hint: "The status code is not in the matcher.",
+    },
+];
+
+const fn failed(label: &'static str, hint: &'static str) -> Naming {
+    Naming { label, reason: Reason::TargetFailedHealthChecks, log_code: "ConnectionReset", hint }
+}
+
+const fn timed_out(label: &'static str, hint: &'static str) -> Naming {
+    Naming { label, reason: Reason::TargetTimeout, log_code: "TimedOut", hint }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_its_own_row() {
+        for (index, failure) in Failure::ALL.into_iter().enumerate() {
+            assert_eq!(failure.kind(), index, "{failure:?}");
+        }
+        let labels: std::collections::BTreeSet<_> = NAMINGS.iter().map(|naming| naming.label).collect();
+        assert_eq!(labels.len(), Failure::KINDS);
+    }
+
+    #[test]
+    fn aws_hears_only_its_three_reasons() {
+        for (failure, reason, description) in [
+            (
+                Failure::StatusMismatch(500),
+                Reason::TargetResponseCodeMismatch,
+                "Health checks failed with these codes: [500]",
+            ),
+            (Failure::ConnectTimeout, Reason::TargetTimeout, "Request timed out"),
+            (Failure::TlsTimeout, Reason::TargetTimeout, "Request timed out"),
+            (Failure::ResponseTimeout, Reason::TargetTimeout, "Request timed out"),
+            (Failure::ConnectRefused, Reason::TargetFailedHealthChecks, "Health checks failed"),
+            (Failure::NameNotFound, Reason::TargetFailedHealthChecks, "Health checks failed"),
+        ] {
+            assert_eq!(
+                (failure.naming().reason, failure.description().as_str()),
+                (reason, description),
+                "{failure:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_log_code_tells_a_server_error_apart() {
+        assert_eq!(Failure::StatusMismatch(503).naming().log_code, "TargetError");
+        assert_eq!(Failure::StatusMismatch(404).naming().log_code, "ResponseCodeMismatch");
+    }
+}

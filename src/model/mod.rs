@@ -1,0 +1,15 @@
+//! The nouns: plain values that may parse and print themselves and do nothing else.
+//!
+//! No clock, no socket, no log, no randomness; every other layer may import this one and it imports none.
+
+pub mod desired;
+pub mod detection;
+pub mod duration;
+pub mod failure;
+pub mod health;
+pub mod health_check;
+pub mod matcher;
+pub mod outcome;
+pub mod target;
+pub mod target_group;
+pub mod tick;

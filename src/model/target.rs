@@ -1,0 +1,155 @@
+//! One registration: an address or a name, a port, perhaps a zone.
+
+use std::fmt;
+use std::net::IpAddr;
+
+/// One registered target. Identity is the pair of `id` and `port`; `zone` is told, not compared.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TargetDescription {
+    /// An IP address in its canonical form, or a host name in lower case.
+    pub id: Box<str>,
+    /// 1 to 65535; the group's port unless the target has its own.
+    pub port: u16,
+    /// The availability zone, as the user named it.
+    pub zone: Option<Box<str>>,
+}
+
+impl TargetDescription {
+    /// The address itself, or `None` where `id` is a host name.
+    #[must_use]
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.id.parse().ok()
+    }
+}
+
+impl fmt::Display for TargetDescription {
+    /// `id:port`, with brackets around an IPv6 address.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.id.contains(':') {
+            write!(f, "[{}]:{}", self.id, self.port)
+        } else {
+            write!(f, "{}:{}", self.id, self.port)
+        }
+    }
+}
+
+/// Reads `ip`, `ip:port`, `[v6]`, `[v6]:port`, `v6`, `hostname` or `hostname:port` into an id and, if named, a port.
+///
+/// IP addresses come back in canonical form, host names in lower case without a final dot.
+///
+/// # Errors
+/// A sentence fragment that says what is wrong with the text.
+pub fn parse(text: &str) -> Result<(Box<str>, Option<u16>), &'static str> {
+    if let Ok(ip) = text.parse::<IpAddr>() {
+        return Ok((ip.to_string().into(), None));
+    }
+    let (host, port) = match text.strip_prefix('[').map(|rest| rest.split_once(']')) {
+        Some(None) => return Err("the bracket is never closed"),
+        Some(Some((host, ""))) => (host, None),
+        Some(Some((host, rest))) => {
+            (host, Some(rest.strip_prefix(':').ok_or("after the bracket only `:port` may follow")?))
+        }
+        None => match text.rsplit_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        },
+    };
+    let port = port.map(parse_port).transpose()?;
+    if text.starts_with('[') {
+        let ip: std::net::Ipv6Addr = host.parse().map_err(|_| "between brackets stands no IPv6 address")?;
+        return Ok((ip.to_string().into(), port));
+    }
+    if let Ok(ip) = host.parse::<std::net::Ipv4Addr>() {
+        return Ok((ip.to_string().into(), port));
+    }
+    if host.contains(':') {
+        return Err("an IPv6 address with a port needs brackets: `[v6]:port`");
+    }
+    Ok((parse_name(host)?, port))
+}
+
+fn parse_port(text: &str) -> Result<u16, &'static str> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse::<u16>() {
+        Ok(port) if digits && port != 0 => Ok(port),
+        _ => Err("the port is not a number from 1 to 65535"),
+    }
+}
+
+/// A host name by RFC 1123 section 2.1, underscores allowed as resolvers allow them.
+fn parse_name(host: &str) -> Result<Box<str>, &'static str> {
+    let name = host.strip_suffix('.').unwrap_or(host);
+    if name.is_empty() || name.len() > 253 {
+        return Err("a host name has 1 to 253 characters");
+    }
+    for label in name.split('.') {
+        let plain = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+        if label.is_empty() || label.len() > 63 || !plain || label.starts_with('-') || label.ends_with('-') {
+            return Err("neither an IP address nor a host name");
+        }
+    }
+    // A last label of digits only is a mistyped IPv4 address: no such top-level domain exists (RFC 3696, section 2).
+    if name.rsplit('.').next().is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit())) {
+        return Err("neither an IP address nor a host name");
+    }
+    Ok(name.to_ascii_lowercase().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_form_of_the_file_is_read() {
+        for (text, id, port) in [
+            ("10.0.0.5", "10.0.0.5", None),
+            ("10.0.0.5:8080", "10.0.0.5", Some(8080)),
+            ("[::1]:80", "::1", Some(80)),
+            ("[2001:DB8:0::1]", "2001:db8::1", None),
+            ("::1", "::1", None),
+            ("Web-1.Example.com:80", "web-1.example.com", Some(80)),
+            ("localhost", "localhost", None),
+            ("example.com.", "example.com", None),
+        ] {
+            assert_eq!(parse(text), Ok((id.into(), port)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_target_is_refused() {
+        for text in [
+            "",
+            ":80",
+            "10.0.0.5:",
+            "10.0.0.5:0",
+            "10.0.0.5:65536",
+            "10.0.0.5:+80",
+            "10.0.0.256",
+            "[::1",
+            "[::1]80",
+            "[10.0.0.1]:80",
+            "::1:80:zz",
+            "a b",
+            "-a.com",
+            "a..b",
+            "http://a/",
+            "a/b",
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "\\PC*") {
+            _ = parse(&text);
+        }
+
+        #[test]
+        fn what_is_printed_is_read_back(octets: [u8; 16], port in 1..=u16::MAX) {
+            let target = TargetDescription { id: IpAddr::from(octets).to_string().into(), port, zone: None };
+            prop_assert_eq!(parse(&target.to_string()), Ok((target.id.clone(), Some(port))));
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! A target group: a name, a protocol, a health check and the attributes that concern health.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::health_check::{HealthCheck, Protocol};
+
+/// The name of a group: 1 to 32 letters, digits and single hyphens, no hyphen at either end.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct GroupName(Arc<str>);
+
+impl GroupName {
+    /// Reads a name by AWS's rule (docs/semantics.md, "Target groups").
+    ///
+    /// # Errors
+    /// The rule that is broken.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        if text.is_empty() {
+            return Err("a name has at least one character");
+        }
+        if text.chars().count() > 32 {
+            return Err("a name cannot be longer than 32 characters");
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+            return Err("a name can only contain letters, digits and hyphens");
+        }
+        if text.starts_with('-') || text.ends_with('-') || text.contains("--") {
+            return Err("a name cannot begin or end with a hyphen or contain two in a row");
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for GroupName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl std::borrow::Borrow<str> for GroupName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A floor under the number of healthy targets, in targets, in percent, or both; `None` is AWS's `off`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct MinimumHealthy {
+    /// At least this many targets.
+    pub count: Option<u32>,
+    /// At least this share of the registered targets, 1 to 100.
+    pub percentage: Option<u8>,
+}
+
+impl Default for MinimumHealthy {
+    /// AWS's default: one target, no percentage.
+    fn default() -> Self {
+        Self { count: Some(1), percentage: None }
+    }
+}
+
+/// The attributes of a group that concern health.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Attributes {
+    /// `deregistration_delay.timeout_seconds`: how long a deregistered target keeps its place, 0 to 3,600 s.
+    pub deregistration_delay: Duration,
+    /// `target_group_health.dns_failover.minimum_healthy_targets`.
+    pub dns_failover: MinimumHealthy,
+    /// `target_group_health.unhealthy_state_routing.minimum_healthy_targets`: below it the group fails open.
+    pub unhealthy_state_routing: MinimumHealthy,
+    /// Whether the group takes traffic; where false every target is `unused` / `Target.NotInUse` and is not checked.
+    pub in_use: bool,
+}
+
+impl Default for Attributes {
+    fn default() -> Self {
+        Self {
+            deregistration_delay: Duration::from_secs(300),
+            dns_failover: MinimumHealthy::default(),
+            unhealthy_state_routing: MinimumHealthy::default(),
+            in_use: true,
+        }
+    }
+}
+
+/// A target group without its targets.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TargetGroup {
+    /// Its name, unique among groups.
+    pub name: GroupName,
+    /// The protocol of the traffic.
+    pub protocol: Protocol,
+    /// The port of targets that name none.
+    pub port: u16,
+    /// How targets are checked.
+    pub health_check: HealthCheck,
+    /// The attributes that concern health.
+    pub attributes: Attributes,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_aws() {
+        for good in ["web", "a", "web-1", "A1-b2-C3", &"a".repeat(32)] {
+            assert!(GroupName::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "-a", "a-", "a--b", "a_b", "a b", "é", &"a".repeat(33)] {
+            assert!(GroupName::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The one place that reads the clock and the one place that waits for it.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
+
+use crate::model::tick::{Tick, millis};
+use crate::probe::Stopwatch;
+
+/// A steady clock that was set to Unix time once, when it was made.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    base: Instant,
+    unix: Duration,
+}
+
+impl Clock {
+    /// Starts a clock at the wall clock's time.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+    pub fn start() -> Self {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { base: Instant::now(), unix }
+    }
+
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> Tick {
+        Tick(millis(self.unix.saturating_add(self.elapsed())))
+    }
+
+    /// Waits until `at`. The wait may end late; whoever waits reads the clock again and compares.
+    #[expect(clippy::disallowed_methods, reason = "the one place that waits for the clock")]
+    pub async fn sleep_until(&self, at: Tick) {
+        let now = self.unix.saturating_add(self.elapsed());
+        tokio::time::sleep(Duration::from_millis(at.0).saturating_sub(now)).await;
+    }
+
+    /// Waits for `duration`.
+    pub async fn sleep(&self, duration: Duration) {
+        self.sleep_until(self.now() + duration).await;
+    }
+}
+
+impl Stopwatch for Clock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+    fn elapsed(&self) -> Duration {
+        Instant::now().saturating_duration_since(self.base)
+    }
+}
+
+/// A tick as a point in wall-clock time, to the millisecond.
+#[must_use]
+pub fn timestamp(tick: Tick) -> Timestamp {
+    let millis = i64::try_from(tick.0).unwrap_or(i64::MAX);
+    Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,3 @@
+//! The only place with clocks, threads and channels.
+
+pub mod clock;
