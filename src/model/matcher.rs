@@ -129,7 +129,7 @@ mod tests {
             ("200,", MatcherError::Empty),
             ("abc", MatcherError::Item("abc".into())),
             ("200-", MatcherError::Item("200-".into())),
-            ("2-3-4", MatcherError::Item("2-3-4".into())),
+            ("200-300-400", MatcherError::Item("200-300-400".into())),
             ("+200", MatcherError::Item("+200".into())),
             ("199", MatcherError::OutOfRange("199".into())),
             ("200-600", MatcherError::OutOfRange("200-600".into())),
