@@ -1,1 +1,3 @@
 //! The subcommands; the only place that prints to a terminal.
+
+pub mod validate;
