@@ -160,7 +160,7 @@ impl Control {
                         return;
                     }
                     self.on_happenings(batch.drain(..)).await;
-                    look = look.or(Some(clock.now() + FAIL_OPEN_EVERY));
+                    look = look.or_else(|| Some(clock.now() + FAIL_OPEN_EVERY));
                 }
                 () = clock.sleep_until(look.unwrap_or_default()), if look.is_some() => {
                     look = None;
