@@ -1,3 +1,7 @@
 //! Parse, run, turn the result into an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tgprobe::cli::main()
+}

@@ -1,0 +1,285 @@
+//! The command line: every command, every option, the examples of `--help`.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU8;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::cli::client::Server;
+use crate::cli::gate::goal::{Aim, Minimum, Name};
+use crate::model::duration;
+use crate::model::target_group::GroupName;
+
+/// The health of an AWS load-balancer target group, for any list of backends, anywhere.
+#[derive(Debug, Parser)]
+#[command(name = "tgprobe", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    after_help = "Exit codes: 0 done or healthy, 1 unhealthy or the deadline passed, 2 wrong usage or \
+                        configuration, 3 the server could not be reached."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check targets for as long as it runs, and show their health
+    Serve(ServeArgs),
+    /// Watch built-in backends become healthy, unhealthy and drained
+    Demo(DemoArgs),
+    /// Check URLs, or every target of a configuration, once
+    Check(CheckArgs),
+    /// Show target groups, or the targets of one
+    Status(StatusArgs),
+    /// Wait until the targets of a group are healthy: a gate for deploys
+    Wait(WaitArgs),
+    /// Ask whether the server is ready, for container images
+    Healthcheck(HealthcheckArgs),
+    /// Read a configuration file and report every error in it
+    Validate(ValidateArgs),
+}
+
+/// Arguments of `serve`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  tgprobe serve --config tgprobe.toml
+  tgprobe serve --target http://10.0.0.5:4567/api/health-check --target http://10.0.0.6:4567/api/health-check
+  tgprobe serve --target http://localhost:8080/health --interval 5s --timeout 2s --matcher 200-299")]
+pub struct ServeArgs {
+    /// Read target groups from this TOML file
+    #[arg(short, long, value_name = "FILE", required_unless_present = "target", conflicts_with = "target")]
+    pub config: Option<PathBuf>,
+    /// Check this URL, in a group named `default`; may be given many times
+    #[arg(short, long, value_name = "URL")]
+    pub target: Vec<String>,
+    /// How the URLs are checked.
+    #[command(flatten)]
+    pub check: CheckFlagArgs,
+    /// Listen on this address instead of the one configured; port 0 takes any free port
+    #[arg(short, long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// How to write the log
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+    /// The least important events to log
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub log_level: LogLevel,
+}
+
+/// The health check of targets named on the command line; what is absent has ALB's default.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Health check of the URLs")]
+pub struct CheckFlagArgs {
+    /// From the start of one check to the start of the next [ALB: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = read_duration, conflicts_with = "config")]
+    pub interval: Option<Duration>,
+    /// For connecting, TLS handshake and response head together [ALB: 5s]
+    #[arg(long, value_name = "DURATION", value_parser = read_duration, conflicts_with = "config")]
+    pub timeout: Option<Duration>,
+    /// Passes in a row that make an unhealthy target healthy [ALB: 5]
+    #[arg(long, value_name = "COUNT", conflicts_with = "config")]
+    pub healthy_threshold: Option<NonZeroU8>,
+    /// Failures in a row that make a target unhealthy [ALB: 2]
+    #[arg(long, value_name = "COUNT", conflicts_with = "config")]
+    pub unhealthy_threshold: Option<NonZeroU8>,
+    /// Status codes that pass, such as 200, 200,204 or 200-299 [ALB: 200]
+    #[arg(long, value_name = "CODES", conflicts_with = "config")]
+    pub matcher: Option<String>,
+}
+
+/// Arguments of `demo`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  tgprobe demo
+  tgprobe demo --listen 127.0.0.1:0 --duration 20s")]
+pub struct DemoArgs {
+    /// Listen on this address; port 0 takes any free port
+    #[arg(short, long, value_name = "ADDR", default_value = "127.0.0.1:9911")]
+    pub listen: SocketAddr,
+    /// Stop by itself after this long
+    #[arg(short, long, value_name = "DURATION", value_parser = read_duration)]
+    pub duration: Option<Duration>,
+    /// The least important events to log
+    #[arg(long, value_name = "LEVEL", default_value = "off")]
+    pub log_level: LogLevel,
+}
+
+/// Arguments of `check`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  tgprobe check http://10.0.0.5:4567/api/health-check
+  tgprobe check --timeout 2s --matcher 200-399 https://10.0.0.5/ https://10.0.0.6/
+  tgprobe check tgprobe.toml -o json
+
+Exits with 0 only if every check passes.")]
+pub struct CheckArgs {
+    /// What to check: URLs, or configuration files whose targets are all checked
+    #[arg(value_name = "URL|FILE", required = true)]
+    pub targets: Vec<String>,
+    /// For connecting, TLS handshake and response head together, for URLs [ALB: 5s]
+    #[arg(long, value_name = "DURATION", value_parser = read_duration)]
+    pub timeout: Option<Duration>,
+    /// Status codes that pass, such as 200, 200,204 or 200-299, for URLs [ALB: 200]
+    #[arg(long, value_name = "CODES")]
+    pub matcher: Option<String>,
+    /// How to print
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: TableFormat,
+}
+
+/// Where the server is.
+#[derive(Args, Clone, Debug)]
+pub struct ServerArgs {
+    /// The server to ask
+    #[arg(long, value_name = "URL", env = "TGPROBE_SERVER", hide_env_values = true)]
+    #[arg(default_value = "http://127.0.0.1:9911", value_parser = Server::parse)]
+    pub server: Server,
+}
+
+/// Arguments of `status`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  tgprobe status
+  tgprobe status web
+  tgprobe status web -o wide --watch
+  tgprobe status web -o json | jq '.targets[] | select(.state != \"healthy\")'")]
+pub struct StatusArgs {
+    /// Show the targets of this group; without it, a line per group
+    #[arg(value_name = "GROUP", value_parser = read_group)]
+    pub group: Option<GroupName>,
+    /// How to print
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: TableFormat,
+    /// Keep showing what changes
+    #[arg(short, long)]
+    pub watch: bool,
+    /// Where the server is.
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// Arguments of `wait`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  tgprobe wait web
+  tgprobe wait web --min-healthy 80% --stable-for 30s --timeout 10m
+  tgprobe wait web --targets 10.0.0.5,10.0.0.6:8080
+  tgprobe wait web --targets 10.0.0.5 --for gone
+
+Without --min-healthy every registered, not draining target must be healthy, and there must be at least one.
+A target counts only by a check that started after this command did, unless --accept-current is given.
+Exits with 0 once the goal is reached, 1 if it is out of reach or the timeout passes, 2 for an unknown group,
+3 if the server cannot be reached.")]
+pub struct WaitArgs {
+    /// The group to wait for
+    #[arg(value_name = "GROUP", value_parser = read_group)]
+    pub group: GroupName,
+    /// Be content with so many healthy targets, or this share of the registered, not draining ones
+    #[arg(long, value_name = "N|P%", value_parser = Minimum::parse)]
+    pub min_healthy: Option<Minimum>,
+    /// Look at these targets only: `id` or `id:port`; one not yet registered is waited for
+    #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = Name::parse)]
+    pub targets: Vec<Name>,
+    /// What to wait for
+    #[arg(long = "for", value_name = "GOAL", default_value = "healthy")]
+    pub aim: Aim,
+    /// The goal must hold this long without interruption
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = read_duration)]
+    pub stable_for: Duration,
+    /// Give up after this long
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = read_duration)]
+    pub timeout: Duration,
+    /// Let verdicts from before this command count
+    #[arg(long)]
+    pub accept_current: bool,
+    /// How to print
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub output: TextFormat,
+    /// Where the server is.
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// Arguments of `healthcheck`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  tgprobe healthcheck
+  HEALTHCHECK CMD [\"tgprobe\", \"healthcheck\"]
+
+Exits with 0 if the server is ready, 1 if it is not, 3 if it cannot be reached.")]
+pub struct HealthcheckArgs {
+    /// Where the server is.
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// Arguments of `validate`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  tgprobe validate tgprobe.toml
+
+Exits with 0 for a good file, after a summary with the times to detect a failure and a recovery; with 2 for a bad one.")]
+pub struct ValidateArgs {
+    /// The file to read
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+/// How to print rows.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum TableFormat {
+    /// The columns most people want
+    Table,
+    /// Every column
+    Wide,
+    /// JSON
+    Json,
+}
+
+/// How to print one result.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum TextFormat {
+    /// One line
+    Text,
+    /// One JSON object
+    Json,
+}
+
+/// How to write the log.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum LogFormat {
+    /// A line for people
+    Text,
+    /// A JSON object per line
+    Json,
+}
+
+/// The least important events to log.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum LogLevel {
+    /// Nothing
+    Off,
+    /// An operator must act
+    Error,
+    /// Degraded but coping
+    Warn,
+    /// A state changed
+    Info,
+    /// Every single check
+    Debug,
+    /// Everything
+    Trace,
+}
+
+fn read_duration(text: &str) -> Result<Duration, String> {
+    duration::parse(text).ok_or_else(|| format!("expected {}", duration::GRAMMAR))
+}
+
+fn read_group(text: &str) -> Result<GroupName, &'static str> {
+    GroupName::parse(text)
+}

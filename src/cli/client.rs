@@ -1,0 +1,350 @@
+//! A small HTTP client for our own server: one connection per question, every wait and every body bounded.
+
+use std::fmt;
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt as _, Empty};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
+use hyper::{Request, Response, StatusCode, Uri};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use crate::cli::exit::{Exit, Trouble};
+use crate::cli::sse::{Decoder, LIMIT, Message};
+use crate::cli::wire::{ErrorBody, TargetGroups};
+use crate::runtime::clock::Clock;
+
+/// Time to reach the server.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Time to the response head, and between two pieces of a body.
+const ANSWER: Duration = Duration::from_secs(10);
+/// Silence after which an event stream counts as lost: three of the server's keep-alives, which come every 15 s.
+const SILENCE: Duration = Duration::from_secs(45);
+/// Bytes read of the body of an error.
+const ERROR_LIMIT: usize = 64 * 1024;
+/// Groups named when the one asked for does not exist.
+const NAMED_GROUPS: usize = 20;
+
+/// Where the server is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Server {
+    host: String,
+    port: u16,
+    authority: String,
+    base: String,
+}
+
+impl Server {
+    /// Reads `http://host[:port][/base]`.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let Some((scheme, _)) = text.split_once("://") else {
+            return Err("expected a URL such as http://127.0.0.1:9911".to_owned());
+        };
+        if scheme.eq_ignore_ascii_case("https") {
+            return Err("https:// is not supported yet, only http://".to_owned());
+        }
+        if !scheme.eq_ignore_ascii_case("http") {
+            return Err(format!("`{scheme}://` is not supported, only http://"));
+        }
+        let uri: Uri = text.parse().map_err(|error| format!("not a URL: {error}"))?;
+        let authority = uri.authority().ok_or("the URL names no host")?;
+        if authority.as_str().contains('@') || uri.query().is_some() || text.contains('#') {
+            return Err("expected only scheme, host, port and path".to_owned());
+        }
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        if host.is_empty() {
+            return Err("the URL names no host".to_owned());
+        }
+        let after = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
+        let port = match after.strip_prefix(':').map(str::parse) {
+            None => 80,
+            Some(Ok(port @ 1..)) => port,
+            Some(_) => return Err("the URL's port is not a number from 1 to 65535".to_owned()),
+        };
+        let base = uri.path().trim_end_matches('/').to_owned();
+        Ok(Self { host, port, authority: authority.to_string(), base })
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "http://{}{}", self.authority, self.base)
+    }
+}
+
+/// Why the server gave no usable answer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ClientError {
+    /// No connection, or no HTTP answer over it.
+    Unreachable(String),
+    /// An answer that is not 200. `code` is there where our own server speaks.
+    Refused {
+        /// The status code.
+        status: StatusCode,
+        /// Our server's word for the error.
+        code: Option<String>,
+        /// For people.
+        message: String,
+    },
+    /// A 200 that cannot be understood.
+    Garbled(String),
+}
+
+impl ClientError {
+    /// Whether the server says that the target group does not exist.
+    #[must_use]
+    pub fn is_unknown_group(&self) -> bool {
+        matches!(self, Self::Refused { code: Some(code), .. } if code == "target_group_not_found")
+    }
+}
+
+impl From<ClientError> for Trouble {
+    fn from(error: ClientError) -> Self {
+        match error {
+            // Our server refuses with a code: the question was wrong. Without one somebody else answered.
+            ClientError::Refused { status, code: Some(_), message } if status.is_client_error() => {
+                Self::usage(message)
+            }
+            ClientError::Refused { status, message, .. } => {
+                Self::new(Exit::Unreachable, format!("the server answered {status}: {message}"))
+            }
+            ClientError::Unreachable(message) | ClientError::Garbled(message) => {
+                Self::new(Exit::Unreachable, message)
+            }
+        }
+    }
+}
+
+/// Runs `work` to its end on a runtime of this thread.
+///
+/// # Errors
+/// What `work` returns, or that this machine gives us no runtime.
+pub fn block_on<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Trouble::usage(format!("cannot start: {error}")))?;
+    let result = runtime.block_on(work);
+    // A resolver that hangs must not keep the process.
+    runtime.shutdown_background();
+    result
+}
+
+/// Asks one server.
+#[derive(Clone, Debug)]
+pub struct Client {
+    server: Server,
+    clock: Clock,
+}
+
+impl Client {
+    /// A client of `server` that measures its waits with `clock`.
+    #[must_use]
+    pub fn new(server: Server, clock: Clock) -> Self {
+        Self { server, clock }
+    }
+
+    /// The status of the answer to `GET path`.
+    ///
+    /// # Errors
+    /// [`ClientError::Unreachable`].
+    pub async fn status(&self, path: &str) -> Result<StatusCode, ClientError> {
+        Ok(self.request(path, "*/*").await?.1.status())
+    }
+
+    /// The body of a 200 to `GET path`.
+    ///
+    /// # Errors
+    /// Anything but a 200 with a body in bounds.
+    pub async fn text(&self, path: &str) -> Result<String, ClientError> {
+        let (_sender, response) = self.answer(path, "application/json").await?;
+        let body = self.body(response.into_body(), LIMIT).await?;
+        String::from_utf8(body.into()).map_err(|_| self.garbled("it is not UTF-8"))
+    }
+
+    /// The body of a 200 to `GET path`, read as JSON.
+    ///
+    /// # Errors
+    /// Anything but a 200 with the JSON expected.
+    pub async fn json<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        serde_json::from_str(&self.text(path).await?).map_err(|error| self.garbled(error))
+    }
+
+    /// The event stream of `GET path`.
+    ///
+    /// # Errors
+    /// Anything but a 200 of the type `text/event-stream`.
+    pub async fn stream(&self, path: &str) -> Result<Stream, ClientError> {
+        let (sender, response) = self.answer(path, "text/event-stream").await?;
+        let kind =
+            response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if !kind.starts_with("text/event-stream") {
+            return Err(self.garbled(format!("it is `{kind}`, not an event stream")));
+        }
+        let body = response.into_body();
+        Ok(Stream { _sender: sender, body, decoder: Decoder::default(), clock: self.clock })
+    }
+
+    /// The answer to a question that names a group, where the server does not know that group.
+    pub async fn unknown_group(&self, group: &str) -> Trouble {
+        let known = match self.json::<TargetGroups>("/api/v1/target-groups").await {
+            Ok(list) if list.target_groups.is_empty() => "the server has no target group".to_owned(),
+            Ok(list) => {
+                let mut names: Vec<_> = list.target_groups.iter().map(|group| group.name.as_str()).collect();
+                names.sort_unstable();
+                let more = names.len().saturating_sub(NAMED_GROUPS);
+                names.truncate(NAMED_GROUPS);
+                let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
+                format!("known: {}{tail}", names.join(", "))
+            }
+            Err(_) => "and the known ones could not be asked for".to_owned(),
+        };
+        Trouble::usage(format!("unknown target group `{group}` ({known})"))
+    }
+
+    /// What could not be understood about an answer of the server.
+    pub fn garbled(&self, what: impl fmt::Display) -> ClientError {
+        ClientError::Garbled(format!("cannot understand the answer of {}: {what}", self.server))
+    }
+
+    async fn answer(
+        &self,
+        path: &str,
+        accept: &'static str,
+    ) -> Result<(SendRequest<Empty<Bytes>>, Response<Incoming>), ClientError> {
+        let (sender, response) = self.request(path, accept).await?;
+        let status = response.status();
+        if status == StatusCode::OK {
+            return Ok((sender, response));
+        }
+        // The status is the answer; the body only explains it, if it comes.
+        let body = self.body(response.into_body(), ERROR_LIMIT).await.unwrap_or_default();
+        let (code, message) = match serde_json::from_slice::<ErrorBody>(&body) {
+            Ok(body) => (Some(body.error.code), body.error.message),
+            Err(_) => (None, format!("is {} a tgprobe server?", self.server)),
+        };
+        Err(ClientError::Refused { status, code, message })
+    }
+
+    async fn request(
+        &self,
+        path: &str,
+        accept: &'static str,
+    ) -> Result<(SendRequest<Empty<Bytes>>, Response<Incoming>), ClientError> {
+        let unreachable = |what: &dyn fmt::Display| {
+            ClientError::Unreachable(format!("cannot reach the server {}: {what}", self.server))
+        };
+        let request = Request::get(format!("{}{path}", self.server.base))
+            .header(HOST, &self.server.authority)
+            .header(USER_AGENT, concat!("tgprobe/", env!("CARGO_PKG_VERSION")))
+            .header(ACCEPT, accept)
+            .body(Empty::new())
+            .map_err(|error| unreachable(&error))?;
+        let address = (self.server.host.as_str(), self.server.port);
+        let stream = within(&self.clock, CONNECT, TcpStream::connect(address))
+            .await
+            .ok_or_else(|| unreachable(&"no connection within 5 s"))?
+            .map_err(|error| unreachable(&error))?;
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(|error| unreachable(&error))?;
+        // Ends with the connection, which ends when sender and body are dropped.
+        tokio::spawn(connection);
+        let response = within(&self.clock, ANSWER, sender.send_request(request))
+            .await
+            .ok_or_else(|| unreachable(&"no answer within 10 s"))?
+            .map_err(|error| unreachable(&error))?;
+        Ok((sender, response))
+    }
+
+    async fn body(&self, mut body: Incoming, limit: usize) -> Result<Bytes, ClientError> {
+        let mut bytes = BytesMut::new();
+        loop {
+            let frame = within(&self.clock, ANSWER, body.frame()).await;
+            let frame = frame.ok_or_else(|| self.garbled("it stops half-way"))?;
+            let Some(frame) = frame else { return Ok(bytes.freeze()) };
+            let frame = frame.map_err(|error| self.garbled(error))?;
+            if let Ok(data) = frame.into_data() {
+                if bytes.len().saturating_add(data.len()) > limit {
+                    return Err(self.garbled(format!("it has more than {limit} bytes")));
+                }
+                bytes.extend_from_slice(&data);
+            }
+        }
+    }
+}
+
+/// An open event stream.
+#[derive(Debug)]
+pub struct Stream {
+    _sender: SendRequest<Empty<Bytes>>,
+    body: Incoming,
+    decoder: Decoder,
+    clock: Clock,
+}
+
+impl Stream {
+    /// The events that come next, at least one byte of the stream later; perhaps none, as for a comment.
+    ///
+    /// # Errors
+    /// Why the stream is lost.
+    pub async fn next(&mut self) -> Result<Vec<Message>, String> {
+        let frame = within(&self.clock, SILENCE, self.body.frame()).await;
+        let frame = frame.ok_or("the server has been silent for 45 s")?;
+        let frame = frame.ok_or("the server ended the stream")?;
+        let frame = frame.map_err(|error| format!("the connection broke: {error}"))?;
+        let Ok(data) = frame.into_data() else { return Ok(Vec::new()) };
+        self.decoder.feed(&data).map_err(|_| format!("the server sent an event of more than {LIMIT} bytes"))
+    }
+}
+
+/// What `work` gives, or `None` if it takes longer than `limit`.
+pub async fn within<T>(clock: &Clock, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        result = work => Some(result),
+        () = clock.sleep(limit) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_a_plain_http_url() {
+        for (text, host, port, shown) in [
+            ("http://127.0.0.1:9911", "127.0.0.1", 9911, "http://127.0.0.1:9911"),
+            ("http://localhost", "localhost", 80, "http://localhost"),
+            ("HTTP://[::1]:80/", "::1", 80, "http://[::1]:80"),
+            ("http://gate.example.com/tgprobe/", "gate.example.com", 80, "http://gate.example.com/tgprobe"),
+        ] {
+            let server = Server::parse(text).unwrap();
+            assert_eq!((server.host.as_str(), server.port, server.to_string().as_str()), (host, port, shown));
+        }
+    }
+
+    #[test]
+    fn what_is_no_server_is_refused_with_the_reason() {
+        for (text, word) in [
+            ("https://a", "https:// is not supported yet"),
+            ("ftp://a", "`ftp://`"),
+            ("localhost:9911", "http://127.0.0.1:9911"),
+            ("http://", "URL"),
+            ("http://:80", "URL"),
+            ("http://a:99999", "port"),
+            ("http://a:", "port"),
+            ("http://a:0", "port"),
+            ("http://u:p@a/", "only"),
+            ("http://a/?x=1", "only"),
+            ("http://a/#x", "only"),
+        ] {
+            let error = Server::parse(text).unwrap_err();
+            assert!(error.contains(word), "{text}: {error}");
+        }
+    }
+}
