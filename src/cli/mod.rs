@@ -1,8 +1,4 @@
 //! The subcommands; the only place that prints to a terminal.
-<<<<<<< HEAD
-
-pub mod validate;
-=======
 //!
 //! A command gets its parsed arguments and ends with an [`exit::Exit`]. Data goes to standard output, messages go to
 //! standard error, both through [`term`].
@@ -21,6 +17,7 @@ pub mod exit;
 pub mod follow;
 pub mod gate;
 pub mod healthcheck;
+pub mod logging;
 pub mod progress;
 pub mod serve;
 pub mod sse;
@@ -53,4 +50,3 @@ pub fn main() -> ExitCode {
         Command::Validate(args) => ExitCode::from(validate::run(&args.file)),
     }
 }
->>>>>>> client
