@@ -1,6 +1,6 @@
 //! From text to a configuration that cannot be wrong.
 //!
-//! Two steps: what was typed ([`table`] and the modules that read one table each, every value right in itself), then
+//! Two steps: what was typed (`table` and the modules that read one table each, every value right in itself), then
 //! what is meant (defaults, rules between fields, canonical forms). Every error of the text is found in one go, each
 //! with line, column and key. No clock, no network; the only disk is the one file and the certificates it names.
 
