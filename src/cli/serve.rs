@@ -214,17 +214,29 @@ async fn nothing_to_reload(mut asks: mpsc::Receiver<file::Ask>) {
     }
 }
 
+/// Waits for SIGTERM or SIGINT and names which.
+///
+/// # Errors
+/// If signals cannot be listened for.
+pub async fn wait_for_end() -> Result<&'static str, Trouble> {
+    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => Ok("SIGTERM"),
+        _ = interrupt.recv() => Ok("SIGINT"),
+    }
+}
+
+fn listen(kind: SignalKind) -> Result<Signal, Trouble> {
+    signal(kind).map_err(|error| Trouble::usage(format!("cannot listen for signals: {error}")))
+}
+
 /// Reloads on SIGHUP until SIGTERM or SIGINT comes, and names which.
 async fn wait_for_signal(asks: &mpsc::Sender<file::Ask>) -> Result<&'static str, Trouble> {
-    let listen = |kind| -> Result<Signal, Trouble> {
-        signal(kind).map_err(|error| Trouble::usage(format!("cannot listen for signals: {error}")))
-    };
     let mut hangup = listen(SignalKind::hangup())?;
-    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    let mut end = std::pin::pin!(wait_for_end());
     loop {
         tokio::select! {
-            _ = terminate.recv() => return Ok("SIGTERM"),
-            _ = interrupt.recv() => return Ok("SIGINT"),
+            signal = &mut end => return signal,
             _ = hangup.recv() => {
                 let (ask, answer) = oneshot::channel();
                 if asks.send(ask).await.is_ok() {

@@ -95,6 +95,20 @@ pub fn redraw_screen(lines: &[String]) -> Result<(), Trouble> {
     out(text.trim_end_matches('\n'))
 }
 
+/// Draws a table below what is on the terminal and puts the cursor back on its first line, so that the next one takes
+/// its place.
+///
+/// # Errors
+/// As [`out`].
+pub fn redraw_table(lines: &[String]) -> Result<(), Trouble> {
+    let mut text = String::new();
+    for line in lines {
+        text.push_str(&format!("\x1b[2K{line}\n"));
+    }
+    // `out` ends with a line break of its own.
+    out(&format!("{text}\x1b[{}A", lines.len() + 1))
+}
+
 /// Whether standard output may carry colour (<https://no-color.org>: set and not empty means no).
 #[must_use]
 pub fn colour() -> bool {
