@@ -1,13 +1,136 @@
-//! `tgprobe validate`.
+//! `tgprobe validate FILE`: every error of a file, or what the file means and how fast it notices trouble.
 
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 
-use crate::cli::exit::Exit;
-use crate::cli::term;
+use crate::config::{self, Config};
+use crate::model::desired::DesiredGroup;
+use crate::model::detection::{self, Delay};
+use crate::model::duration::print;
+use crate::model::health_check::{HealthCheck, HealthCheckPort, Protocol};
 
-/// Runs the command.
+/// Validates the file at `path`: the summary goes to standard output, errors to standard error.
+///
+/// Returns the exit code: 0 for a valid file, 2 for any other.
 #[must_use]
-pub fn run(_path: &Path) -> u8 {
-    term::error("this build has no `validate`");
-    Exit::Usage.code()
+pub fn run(path: &Path) -> u8 {
+    match config::load(path) {
+        Ok(config) => {
+            let groups = config.desired.groups.len();
+            let targets = config.desired.groups.iter().map(|group| group.targets.len()).sum();
+            let line = format!(
+                "{}: {}, {}: valid",
+                path.display(),
+                count(groups, "target group"),
+                count(targets, "target")
+            );
+            // A reader that has gone away, such as `head`, does not make the file invalid.
+            _ = writeln!(std::io::stdout().lock(), "{}{line}", summary(&config));
+            0
+        }
+        Err(errors) => {
+            let line = format!("{}: {}", path.display(), count(errors.len(), "error"));
+            _ = writeln!(std::io::stderr().lock(), "{errors}\n{line}");
+            2
+        }
+    }
+}
+
+/// What each group of a configuration means: its check, its delays, and what may surprise its operator.
+///
+/// Ends with an empty line after each group; empty for a configuration without groups.
+#[must_use]
+pub fn summary(config: &Config) -> String {
+    let mut text = String::new();
+    for group in &config.desired.groups {
+        // Writing to a `String` cannot fail.
+        _ = describe(&mut text, group);
+    }
+    text
+}
+
+fn describe(text: &mut String, group: &DesiredGroup) -> std::fmt::Result {
+    let check = &group.group.health_check;
+    writeln!(text, "{}: {}", group.group.name, count(group.targets.len(), "target"))?;
+    if check.enabled {
+        writeln!(
+            text,
+            "  check         {} {} {}, every {}, timeout {}, matcher {}",
+            check.protocol,
+            check.port,
+            check.path,
+            print(check.interval),
+            print(check.timeout),
+            check.matcher
+        )?;
+        writeln!(
+            text,
+            "  thresholds    healthy {}, unhealthy {}, initial healthy {}",
+            check.healthy_threshold, check.unhealthy_threshold, check.initial_healthy_threshold
+        )?;
+        writeln!(text, "  to unhealthy  {}", spread(detection::to_unhealthy(check)))?;
+        writeln!(text, "  to healthy    {}", spread(detection::to_healthy(check)))?;
+    }
+    for warning in warnings(group) {
+        writeln!(text, "  warning       {warning}")?;
+    }
+    writeln!(text)
+}
+
+fn spread(delay: Delay) -> String {
+    format!("best {}, typical {}, worst {}", print(delay.best), print(delay.typical), print(delay.worst))
+}
+
+fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// Legal settings that often mean something else than their writer thinks.
+fn warnings(group: &DesiredGroup) -> Vec<String> {
+    let check = &group.group.health_check;
+    if !group.group.attributes.in_use {
+        return vec!["`in_use = false`: targets are unused and not checked".to_owned()];
+    }
+    if !check.enabled {
+        return vec!["`enabled = false`: targets are unavailable and not checked".to_owned()];
+    }
+    let mut warnings = Vec::new();
+    if group.targets.is_empty() {
+        warnings.push("no targets: the group is never healthy".to_owned());
+    }
+    let names = group.targets.iter().filter(|target| target.ip().is_none()).count();
+    if names > 0 {
+        let names = count(names, "host name");
+        warnings.push(format!("{names}: resolved at run time, and one that does not exist is unhealthy"));
+    }
+    if plain_to_tls_port(group, check) {
+        warnings.push(
+            "the group is HTTPS and its check HTTP, as AWS defaults: set `protocol = \"HTTPS\"` in the health check \
+             unless the port answers plain HTTP"
+                .to_owned(),
+        );
+    }
+    if (300..400).any(|code| check.matcher.contains(code)) {
+        warnings.push(
+            "the matcher takes a redirect for success: no redirect is followed, so what lies behind it is not checked"
+                .to_owned(),
+        );
+    }
+    if (500..600).any(|code| check.matcher.contains(code)) {
+        warnings.push("the matcher takes a 5xx for success, which an ALB would not".to_owned());
+    }
+    let by_address = group.targets.iter().any(|target| target.ip().is_some());
+    if by_address && check.verify.as_ref().is_some_and(|verify| verify.server_name.is_none()) {
+        warnings.push(
+            "`verify` without `server_name`: each certificate must name its target's IP address".to_owned(),
+        );
+    }
+    warnings
+}
+
+fn plain_to_tls_port(group: &DesiredGroup, check: &HealthCheck) -> bool {
+    group.group.protocol == Protocol::Https
+        && check.protocol == Protocol::Http
+        && check.port == HealthCheckPort::TrafficPort
 }

@@ -1,1 +1,100 @@
 //! From text to a configuration that cannot be wrong.
+//!
+//! Two steps: what was typed ([`table`] and the modules that read one table each, every value right in itself), then
+//! what is meant (defaults, rules between fields, canonical forms). Every error of the text is found in one go, each
+//! with line, column and key. No clock, no network; the only disk is the one file and the certificates it names.
+
+mod check;
+mod errors;
+mod group;
+mod keys;
+mod problems;
+mod server;
+mod table;
+mod targets;
+mod urls;
+mod values;
+mod verify;
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use toml::de::DeTable;
+
+pub use crate::config::errors::{Error, Errors};
+pub use crate::config::keys::known as known_keys;
+pub use crate::config::server::Server;
+pub use crate::config::urls::{CheckFlags, from_urls};
+
+use crate::config::problems::{Place, Problems};
+use crate::config::table::Table;
+use crate::config::verify::Authorities;
+use crate::model::desired::Desired;
+
+/// Longest configuration read, in bytes: about a million targets.
+const FILE_LIMIT: u64 = 64 << 20;
+/// Longest file of certificates read, in bytes: twenty times what an operating system trusts.
+const CERTIFICATES_LIMIT: u64 = 4 << 20;
+
+/// A complete, valid configuration.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Config {
+    /// Settings of the process.
+    pub server: Server,
+    /// The groups and targets that should exist, in the order of the file.
+    pub desired: Desired,
+}
+
+/// Reads a configuration file of at most 64 MiB, and the certificates it names, relative to its own folder.
+///
+/// # Errors
+/// Everything that is wrong with the file, or why it cannot be read.
+pub fn load(path: &Path) -> Result<Config, Errors> {
+    let file = path.display().to_string();
+    let bytes =
+        read(path, FILE_LIMIT).map_err(|error| Errors::of_file(&file, format!("cannot be read: {error}")))?;
+    let text = match str::from_utf8(&bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+            return Err(Errors::of_file(
+                &file,
+                format!("not UTF-8 in line {line}; allowed: a TOML file in UTF-8"),
+            ));
+        }
+    };
+    let folder = path.parent().unwrap_or_else(|| Path::new(""));
+    parse(text, &file, &|path| read(&folder.join(path), CERTIFICATES_LIMIT))
+}
+
+/// Reads a configuration from `text`. Errors call it `file`; `read` is asked for the certificates it names.
+///
+/// # Errors
+/// Everything that is wrong with the text, sorted by place.
+pub fn parse(text: &str, file: &str, read: &dyn Fn(&Path) -> io::Result<Vec<u8>>) -> Result<Config, Errors> {
+    let (document, syntax) = DeTable::parse_recoverable(text);
+    let mut problems = Problems::new(text, file);
+    for error in syntax {
+        problems.syntax(error.message(), error.span());
+    }
+    let place = Place { key: String::new(), span: Some(0..0) };
+    let root = Table::open(document.get_ref(), place, &keys::ROOT, &mut problems);
+    let server = root.table("server", &keys::SERVER, &mut problems).given();
+    let server = server.map(|table| server::read(&table, &mut problems)).unwrap_or_default();
+    let groups = group::read_all(&root, &mut Authorities::new(read), &mut problems);
+    match problems.finish() {
+        None => Ok(Config { server, desired: Desired { groups } }),
+        Some(errors) => Err(errors),
+    }
+}
+
+fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // One byte more than allowed tells a file at the limit from one above it, and ends even a file without end.
+    File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(io::Error::other(format!("it is longer than {} MiB", limit >> 20)));
+    }
+    Ok(bytes)
+}

@@ -149,7 +149,7 @@ mod tests {
         #[test]
         fn what_is_printed_is_read_back(octets: [u8; 16], port in 1..=u16::MAX) {
             let target = TargetDescription { id: IpAddr::from(octets).to_string().into(), port, zone: None };
-            prop_assert_eq!(parse(&target.to_string()), Ok((target.id.clone(), Some(port))));
+            prop_assert_eq!(parse(&target.to_string()), Ok((target.id, Some(port))));
         }
     }
 }

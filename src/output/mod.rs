@@ -1,1 +1,13 @@
-//! What users see.
+//! What users see: functions of the view, mounted in one route table.
+//!
+//! A handler owns no state and changes nothing itself; a client that hangs up leaves nothing half done.
+
+pub mod events;
+pub mod guard;
+pub mod json;
+pub mod metrics;
+pub mod page;
+pub mod routes;
+pub mod server;
+pub mod sse;
+pub mod watch;

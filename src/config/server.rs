@@ -1,0 +1,97 @@
+//! `[server]`: where to listen, how much to do at once.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::config::problems::{Problems, quote};
+use crate::config::table::{Field, Found, Table, describe, item};
+use crate::config::values;
+use crate::model::target;
+
+const SHARDS: RangeInclusive<u32> = 1..=1_024;
+const CHECKS: RangeInclusive<u32> = 1..=1_000_000;
+const SERIES: RangeInclusive<u32> = 0..=1_000_000;
+const RESOLVE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_600);
+
+/// Settings of the process, not of any group.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Server {
+    /// The address of the one listener, 127.0.0.1:9911 by default; port 0 takes any free port.
+    pub listen: SocketAddr,
+    /// Whether writing without credentials is allowed on a listener that is not loopback; not by default.
+    pub insecure: bool,
+    /// Further names accepted in `Host` on a loopback listener, in canonical form and without a port.
+    pub allowed_hosts: Vec<String>,
+    /// Probing threads, 1 to 1,024; `None` is one per core.
+    pub shards: Option<NonZeroUsize>,
+    /// Checks in flight at once in the whole process, 1 to 1,000,000; `None` follows from `RLIMIT_NOFILE`.
+    pub max_checks_in_flight: Option<NonZeroU32>,
+    /// How often host names are resolved again, 1 s to 1 h, 30 s by default.
+    pub resolve_interval: Duration,
+    /// Targets that get metric series of their own, 0 to 1,000,000, 10,000 by default.
+    pub metrics_target_limit: u32,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9911)),
+            insecure: false,
+            allowed_hosts: Vec::new(),
+            shards: None,
+            max_checks_in_flight: None,
+            resolve_interval: Duration::from_secs(30),
+            metrics_target_limit: 10_000,
+        }
+    }
+}
+
+/// Reads `[server]`.
+pub(super) fn read(table: &Table<'_>, problems: &mut Problems<'_>) -> Server {
+    const LISTEN: &str = "an IP address and a port, such as \"127.0.0.1:9911\" or \"[::1]:0\"";
+    let default = Server::default();
+    let listen = table.text("listen", LISTEN, problems).and_then(|text, place| {
+        let address = text.parse().ok();
+        if address.is_none() {
+            problems.add(place.clone(), values::refuse(&quote(text), LISTEN));
+        }
+        address
+    });
+    let shards = table.number("shards", SHARDS, problems).given();
+    Server {
+        listen: listen.or(default.listen),
+        insecure: table.boolean("insecure", problems).or(default.insecure),
+        allowed_hosts: allowed_hosts(table, problems),
+        shards: shards.and_then(|shards| usize::try_from(shards).ok()).and_then(NonZeroUsize::new),
+        max_checks_in_flight: table
+            .number("max_checks_in_flight", CHECKS, problems)
+            .given()
+            .and_then(NonZeroU32::new),
+        resolve_interval: table.duration("resolve_interval", &RESOLVE, problems).or(default.resolve_interval),
+        metrics_target_limit: table
+            .number("metrics_target_limit", SERIES, problems)
+            .or(default.metrics_target_limit),
+    }
+}
+
+fn allowed_hosts(table: &Table<'_>, problems: &mut Problems<'_>) -> Vec<String> {
+    const HOST: &str = "a host name or an IP address, without a port";
+    let Field::Given(Found { value: items, place }) =
+        table.array("allowed_hosts", "an array of host names, without ports", problems)
+    else {
+        return Vec::new();
+    };
+    let mut hosts = Vec::new();
+    for (index, value) in items.iter().enumerate() {
+        match value.get_ref().as_str().map(target::parse) {
+            Some(Ok((host, None))) => hosts.push(host.into()),
+            Some(Ok((_, Some(_))) | Err(_)) | None => {
+                let message = values::refuse(&describe(value.get_ref()), HOST);
+                problems.add(item(&place, index, value), message);
+            }
+        }
+    }
+    hosts
+}

@@ -1,0 +1,161 @@
+//! A configuration without a file: URLs and a few flags make one group named `default`.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::config::check::{self, INTERVALS, THRESHOLDS, TIMEOUTS};
+use crate::config::problems::{Place, Problems, name, quote};
+use crate::config::table::{Field, Found};
+use crate::config::targets::usable;
+use crate::config::{Config, Errors, Server, values};
+use crate::model::desired::{Desired, DesiredGroup};
+use crate::model::health_check::Protocol;
+use crate::model::target::{self, TargetDescription};
+use crate::model::target_group::{Attributes, GroupName, TargetGroup};
+
+const URL: &str = "http://HOST[:PORT][/PATH] or https://HOST[:PORT][/PATH]";
+
+/// The flags of a health check, as typed on the command line; `None` where a flag was not used.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct CheckFlags {
+    /// `--interval`, a duration from 10 ms to 24 h.
+    pub interval: Option<String>,
+    /// `--timeout`, a duration from 1 ms to 1 h, below the interval.
+    pub timeout: Option<String>,
+    /// `--healthy-threshold`, 1 to 100.
+    pub healthy_threshold: Option<String>,
+    /// `--unhealthy-threshold`, 1 to 100.
+    pub unhealthy_threshold: Option<String>,
+    /// `--matcher`, codes from 200 to 599.
+    pub matcher: Option<String>,
+}
+
+/// One URL, taken apart.
+struct Url<'u> {
+    text: &'u str,
+    protocol: Protocol,
+    id: Box<str>,
+    port: u16,
+    path: String,
+}
+
+/// Makes one group named `default` of URLs such as `http://10.0.0.5:4567/api/health-check`.
+///
+/// Protocol and path are the same for all; the group's port is that of the first URL.
+///
+/// # Errors
+/// Everything that is wrong with the URLs and the flags, each under the name of its flag or the URL itself.
+pub fn from_urls(urls: &[String], flags: &CheckFlags) -> Result<Config, Errors> {
+    let mut problems = Problems::new("", "");
+    let read: Vec<Url<'_>> = urls.iter().filter_map(|text| parse(text, &mut problems)).collect();
+    if urls.is_empty() {
+        problems.add(Place::flag("--target"), format!("missing; required: {URL}"));
+    }
+    let typed = typed(flags, &mut problems);
+    let targets = targets(&read, &mut problems);
+    let first = read.first().map(|url| (url.protocol, url.port, url.path.clone()));
+    let (protocol, port, path) = first.unwrap_or((Protocol::Http, 80, "/".to_owned()));
+    let mut health_check = typed.meant(&mut problems);
+    health_check.protocol = protocol;
+    health_check.path = path;
+    if let Some(errors) = problems.finish() {
+        return Err(errors);
+    }
+    let name = GroupName::parse("default").map_err(|reason| Errors::of_file("default", reason.to_owned()))?;
+    let group = TargetGroup { name, protocol, port, health_check, attributes: Attributes::default() };
+    let groups = vec![DesiredGroup { group: Arc::new(group), targets }];
+    Ok(Config { server: Server::default(), desired: Desired { groups } })
+}
+
+fn typed(flags: &CheckFlags, problems: &mut Problems<'_>) -> check::Typed {
+    check::Typed {
+        interval: flag("--interval", flags.interval.as_ref())
+            .and_then(|text, place| values::duration(text, place, &INTERVALS, problems)),
+        timeout: flag("--timeout", flags.timeout.as_ref())
+            .and_then(|text, place| values::duration(text, place, &TIMEOUTS, problems)),
+        healthy_threshold: flag("--healthy-threshold", flags.healthy_threshold.as_ref()).and_then(
+            |text, place| values::number(text, place, &THRESHOLDS, problems).and_then(check::count),
+        ),
+        unhealthy_threshold: flag("--unhealthy-threshold", flags.unhealthy_threshold.as_ref()).and_then(
+            |text, place| values::number(text, place, &THRESHOLDS, problems).and_then(check::count),
+        ),
+        matcher: flag("--matcher", flags.matcher.as_ref())
+            .and_then(|text, place| values::matcher(text, place, problems)),
+        dashes: "--",
+        ..check::Typed::default()
+    }
+}
+
+fn flag<'f>(name: &str, text: Option<&'f String>) -> Field<&'f str> {
+    text.map_or(Field::Absent, |text| Field::Given(Found { value: text, place: Place::flag(name) }))
+}
+
+/// The targets of all URLs, which must agree on protocol and path and differ in address.
+fn targets(urls: &[Url<'_>], problems: &mut Problems<'_>) -> Vec<TargetDescription> {
+    let mut seen = BTreeSet::new();
+    let mut targets = Vec::with_capacity(urls.len());
+    for url in urls {
+        let place = || Place::flag(&name(url.text));
+        if let Some(first) = urls.first().filter(|first| first.protocol != url.protocol) {
+            let other = name(first.text);
+            problems.add(
+                place(),
+                format!(
+                    "the protocol is {} and that of `{other}` is {}; allowed: one protocol for all URLs",
+                    url.protocol, first.protocol
+                ),
+            );
+        }
+        if let Some(first) = urls.first().filter(|first| first.path != url.path) {
+            let other = name(first.text);
+            problems.add(
+                place(),
+                format!(
+                    "the path is {} and that of `{other}` is {}; allowed: one path for all URLs",
+                    quote(&url.path),
+                    quote(&first.path)
+                ),
+            );
+        }
+        if seen.insert((&url.id, url.port)) {
+            targets.push(TargetDescription { id: url.id.clone(), port: url.port, zone: None });
+        } else {
+            problems.add(place(), "names the same target as a URL before it".to_owned());
+        }
+    }
+    targets
+}
+
+fn parse<'u>(text: &'u str, problems: &mut Problems<'_>) -> Option<Url<'u>> {
+    let place = Place::flag(&name(text));
+    let mut wrong = |reason: &str| problems.add(place.clone(), format!("{reason}; allowed: {URL}"));
+    let Some((scheme, rest)) = text.split_once("://") else {
+        wrong("no protocol before `://`");
+        return None;
+    };
+    let Some(protocol) = Protocol::ALL.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(scheme))
+    else {
+        wrong("the protocol is neither http nor https");
+        return None;
+    };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    // RFC 3986, sections 3.2.1 and 3.5: neither part is sent to a target, so silence would hide a mistake.
+    if authority.contains('@') {
+        wrong("a user name or password cannot be sent");
+        return None;
+    }
+    if path.contains('#') {
+        wrong("a fragment (`#`) cannot be sent");
+        return None;
+    }
+    let (id, port) = match target::parse(authority).and_then(|read| usable(&read.0).map(|()| read)) {
+        Ok(read) => read,
+        Err(reason) => {
+            wrong(reason);
+            return None;
+        }
+    };
+    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+    let path = values::path(&path, &place, problems)?;
+    Some(Url { text, protocol, id, port: port.unwrap_or_else(|| protocol.default_port()), path })
+}

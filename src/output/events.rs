@@ -1,0 +1,79 @@
+//! `GET /api/v1/events`: every transition as a server-sent event, resumable by `Last-Event-ID` (docs/api.md).
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use serde::Serialize;
+
+use crate::output::json::time;
+use crate::output::sse::{KEEP_ALIVE, KEEP_ALIVE_COMMENT, Writer, event, stream};
+use crate::runtime::view::{Entry, EventId, Resume, View};
+
+#[derive(Debug, Serialize)]
+struct Told<'a> {
+    id: String,
+    time: String,
+    target_group: &'a str,
+    target: String,
+    from: &'static str,
+    to: &'static str,
+    reason: Option<&'static str>,
+    description: Option<String>,
+}
+
+/// Sent where events were lost between the one a client saw last and the next one it gets.
+#[derive(Debug, Serialize)]
+struct Reset {
+    message: &'static str,
+}
+
+const LOST: Reset =
+    Reset { message: "Events were lost since the one named by Last-Event-ID; read the target groups anew." };
+
+/// Follows transitions, from after `last` if named, of one group or of all.
+pub fn follow(view: Arc<View>, last: Option<EventId>, group: Option<String>) -> Response {
+    let (writer, response) = stream();
+    tokio::spawn(async move {
+        // Ends with the client, whose going away is no error.
+        _ = feed(&view, &writer, last, group.as_deref()).await;
+    });
+    response
+}
+
+async fn feed(view: &View, writer: &Writer, last: Option<EventId>, group: Option<&str>) -> Result<(), ()> {
+    let mut changes = view.journal.changes();
+    let mut last = last.unwrap_or_else(|| view.journal.newest());
+    // Answers at once, so that a client knows that it is connected.
+    writer.write(KEEP_ALIVE_COMMENT).await?;
+    loop {
+        changes.borrow_and_update();
+        let Resume { entries, last: newest, gap } = view.journal.after(last);
+        if gap {
+            writer.write(event("reset", None, &LOST)).await?;
+        }
+        for entry in entries.iter().filter(|entry| group.is_none_or(|name| name == entry.group.as_str())) {
+            writer.write(told(entry)).await?;
+        }
+        last = newest;
+        tokio::select! {
+            changed = changes.changed() => changed.map_err(|_| ())?,
+            () = view.stopped() => return Ok(()),
+            () = writer.closed() => return Ok(()),
+            () = view.clock.sleep(KEEP_ALIVE) => writer.write(KEEP_ALIVE_COMMENT).await?,
+        }
+    }
+}
+
+fn told(entry: &Entry) -> String {
+    let data = Told {
+        id: entry.id.to_string(),
+        time: time(entry.at),
+        target_group: entry.group.as_str(),
+        target: entry.target.to_string(),
+        from: entry.from.as_str(),
+        to: entry.to.state.as_str(),
+        reason: entry.to.reason.map(|reason| reason.as_str()),
+        description: entry.to.description(),
+    };
+    event("transition", Some(entry.id.to_string()), &data)
+}

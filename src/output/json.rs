@@ -1,0 +1,322 @@
+//! The JSON API: snake_case, RFC 3339 times, durations in seconds (docs/api.md).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::model::health::{State, TargetHealth};
+use crate::model::outcome::{Outcome, Report};
+use crate::model::target::TargetDescription;
+use crate::model::target_group::MinimumHealthy;
+use crate::model::tick::Tick;
+use crate::runtime::view::{Counts, Listing, Record, Seen, Snapshot, Streak, fail_open, timestamp};
+
+/// A list of groups.
+#[derive(Debug, Serialize)]
+pub struct Groups {
+    /// Every group, by name.
+    pub target_groups: Vec<Group>,
+}
+
+/// One group.
+#[derive(Debug, Serialize)]
+pub struct Group {
+    name: String,
+    protocol: &'static str,
+    port: u16,
+    health_check: HealthCheck,
+    attributes: Attributes,
+    targets: StateCounts,
+    fail_open: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct HealthCheck {
+    enabled: bool,
+    protocol: &'static str,
+    port: String,
+    path: String,
+    interval: f64,
+    timeout: f64,
+    healthy_threshold: u8,
+    unhealthy_threshold: u8,
+    initial_healthy_threshold: u8,
+    matcher: String,
+    stale_after: f64,
+    verify: Option<Verify>,
+}
+
+#[derive(Debug, Serialize)]
+struct Verify {
+    ca_file: String,
+    server_name: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Attributes {
+    deregistration_delay: f64,
+    in_use: bool,
+    dns_failover: Minimum,
+    unhealthy_state_routing: Minimum,
+}
+
+/// `null` is AWS's `off`.
+#[derive(Debug, Serialize)]
+struct Minimum {
+    minimum_healthy_targets_count: Option<u32>,
+    minimum_healthy_targets_percentage: Option<u8>,
+}
+
+impl From<MinimumHealthy> for Minimum {
+    fn from(minimum: MinimumHealthy) -> Self {
+        Self {
+            minimum_healthy_targets_count: minimum.count,
+            minimum_healthy_targets_percentage: minimum.percentage,
+        }
+    }
+}
+
+/// How many targets are in each state, every state named.
+#[derive(Debug)]
+struct StateCounts(Counts);
+
+impl Serialize for StateCounts {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(State::ALL.map(|state| (state.as_str(), self.0.of(state))))
+    }
+}
+
+/// A list of targets.
+#[derive(Debug, Serialize)]
+pub struct Targets {
+    /// When the list was true.
+    pub time: String,
+    /// The targets, by id and port.
+    pub targets: Vec<Target>,
+}
+
+/// One target.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Target {
+    target_group: String,
+    target: String,
+    id: String,
+    port: u16,
+    zone: Option<String>,
+    health_check_port: u16,
+    address: Option<String>,
+    state: &'static str,
+    reason: Option<&'static str>,
+    description: Option<String>,
+    since: Option<String>,
+    last_check: Option<LastCheck>,
+    last_conclusive_check: Option<String>,
+    last_conclusive_state: &'static str,
+    passes_in_a_row: u32,
+    failures_in_a_row: u32,
+    next_check: Option<String>,
+    drain_ends: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct LastCheck {
+    time: String,
+    duration: f64,
+    phases: Phases,
+    result: &'static str,
+    status: Option<u16>,
+    failure: Option<&'static str>,
+    hint: Option<&'static str>,
+    cause: Option<&'static str>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Phases {
+    connect: Option<f64>,
+    tls: Option<f64>,
+    response: Option<f64>,
+}
+
+/// A group as it is shown.
+#[must_use]
+pub fn group(snapshot: &Snapshot, listing: &Listing) -> Group {
+    let (group, counts) = (&listing.group, snapshot.counts(listing));
+    let (check, attributes) = (&group.health_check, &group.attributes);
+    Group {
+        name: group.name.to_string(),
+        protocol: group.protocol.as_str(),
+        port: group.port,
+        health_check: HealthCheck {
+            enabled: check.enabled,
+            protocol: check.protocol.as_str(),
+            port: check.port.to_string(),
+            path: check.path.clone(),
+            interval: check.interval.as_secs_f64(),
+            timeout: check.timeout.as_secs_f64(),
+            healthy_threshold: check.healthy_threshold.get(),
+            unhealthy_threshold: check.unhealthy_threshold.get(),
+            initial_healthy_threshold: check.initial_healthy_threshold.get(),
+            matcher: check.matcher.to_string(),
+            stale_after: check.stale_after.as_secs_f64(),
+            verify: check.verify.as_ref().map(|verify| Verify {
+                ca_file: verify.ca_file.clone(),
+                server_name: verify.server_name.clone(),
+            }),
+        },
+        attributes: Attributes {
+            deregistration_delay: attributes.deregistration_delay.as_secs_f64(),
+            in_use: attributes.in_use,
+            dns_failover: attributes.dns_failover.into(),
+            unhealthy_state_routing: attributes.unhealthy_state_routing.into(),
+        },
+        fail_open: fail_open(group, &counts),
+        targets: StateCounts(counts),
+    }
+}
+
+/// Every group.
+#[must_use]
+pub fn groups(snapshot: &Snapshot) -> Groups {
+    Groups { target_groups: snapshot.groups.values().map(|listing| group(snapshot, listing)).collect() }
+}
+
+/// Every target of a group that is registered or draining.
+#[must_use]
+pub fn targets(snapshot: &Snapshot, listing: &Listing) -> Targets {
+    let targets = snapshot.targets(listing).map(|seen| target(listing, &seen)).collect();
+    Targets { time: time(snapshot.now), targets }
+}
+
+/// The targets asked for by name; one that is not registered is `unused` / `Target.NotRegistered`.
+#[must_use]
+pub fn named(snapshot: &Snapshot, listing: &Listing, names: &[(Box<str>, Option<u16>)]) -> Targets {
+    let one = |(id, port): &(Box<str>, Option<u16>)| {
+        let port = port.unwrap_or(listing.group.port);
+        let seen = listing.find(id, port).and_then(|listed| snapshot.target(listing, listed));
+        match seen {
+            Some(seen) => target(listing, &seen),
+            None => unregistered(listing, &TargetDescription { id: id.clone(), port, zone: None }),
+        }
+    };
+    Targets { time: time(snapshot.now), targets: names.iter().map(one).collect() }
+}
+
+/// A target as it is shown.
+#[must_use]
+pub fn target(listing: &Listing, seen: &Seen<'_>) -> Target {
+    let plain = told(listing, seen.target, seen.health);
+    let Some(record) = seen.record else { return plain };
+    let status = &record.status;
+    let (passes, failures) = match status.streak {
+        Streak::Passes(count) => (count, 0),
+        Streak::Fails(count) => (0, count),
+    };
+    Target {
+        address: record.address.map(|ip| std::net::SocketAddr::new(ip, plain.health_check_port).to_string()),
+        since: Some(time(status.since)),
+        last_check: last_check(record),
+        last_conclusive_check: record.last_conclusive.map(time),
+        last_conclusive_state: status.conclusive_state.as_str(),
+        passes_in_a_row: passes,
+        failures_in_a_row: failures,
+        next_check: status.next_check.map(time),
+        drain_ends: status.drain_ends.map(time),
+        ..plain
+    }
+}
+
+/// A moment as it is shown.
+#[must_use]
+pub fn time(tick: Tick) -> String {
+    timestamp(tick).to_string()
+}
+
+fn unregistered(listing: &Listing, description: &TargetDescription) -> Target {
+    told(listing, description, TargetHealth::NOT_REGISTERED)
+}
+
+fn told(listing: &Listing, description: &TargetDescription, health: TargetHealth) -> Target {
+    Target {
+        target_group: listing.group.name.to_string(),
+        target: description.to_string(),
+        id: description.id.to_string(),
+        port: description.port,
+        zone: description.zone.as_deref().map(str::to_owned),
+        health_check_port: listing.group.health_check.port.resolve(description.port),
+        address: None,
+        state: health.state.as_str(),
+        reason: health.reason.map(|reason| reason.as_str()),
+        description: health.description(),
+        since: None,
+        last_check: None,
+        last_conclusive_check: None,
+        last_conclusive_state: State::Initial.as_str(),
+        passes_in_a_row: 0,
+        failures_in_a_row: 0,
+        next_check: None,
+        drain_ends: None,
+    }
+}
+
+fn last_check(record: &Record) -> Option<LastCheck> {
+    let (started, Report { outcome, status, timings }) = record.last_check?;
+    let seconds = |duration: Option<Duration>| duration.map(|duration| duration.as_secs_f64());
+    let (result, failure, cause) = match outcome {
+        Outcome::Pass => ("pass", None, None),
+        Outcome::Fail(failure) => ("fail", Some(failure.naming()), None),
+        Outcome::Inconclusive(cause) => ("inconclusive", None, Some(cause.label())),
+    };
+    Some(LastCheck {
+        time: time(started),
+        duration: timings.total.as_secs_f64(),
+        phases: Phases {
+            connect: seconds(timings.connect),
+            tls: seconds(timings.tls),
+            response: seconds(timings.response),
+        },
+        result,
+        status,
+        failure: failure.map(|naming| naming.label),
+        hint: failure.map(|naming| naming.hint),
+        cause,
+    })
+}
+
+/// An error as the JSON API tells it.
+#[derive(Debug, Serialize)]
+pub struct ErrorBody {
+    error: ErrorDetail,
+}
+
+#[derive(Debug, Serialize)]
+struct ErrorDetail {
+    code: &'static str,
+    message: String,
+}
+
+impl ErrorBody {
+    /// An error with a code for programs and a message for people.
+    #[must_use]
+    pub fn new(code: &'static str, message: String) -> Self {
+        Self { error: ErrorDetail { code, message } }
+    }
+
+    /// What is said of a group that does not exist; names those that do.
+    #[must_use]
+    pub fn no_group(snapshot: &Snapshot, name: &str) -> Self {
+        const SHOWN: usize = 20;
+        let known: Vec<&str> = snapshot.groups.keys().take(SHOWN).map(|name| name.as_str()).collect();
+        let more = if snapshot.groups.len() > SHOWN { ", …" } else { "" };
+        let message = match known.is_empty() {
+            true => format!("There is no target group `{name}`; there are none at all."),
+            false => format!("There is no target group `{name}`; there are: {}{more}.", known.join(", ")),
+        };
+        Self::new("target_group_not_found", message)
+    }
+}
+
+/// The listing of a group, or what to say if there is none.
+pub fn find<'a>(snapshot: &'a Snapshot, name: &str) -> Result<&'a Arc<Listing>, ErrorBody> {
+    snapshot.groups.get(name).ok_or_else(|| ErrorBody::no_group(snapshot, name))
+}

@@ -1,0 +1,202 @@
+//! The one table of routes: path, method, and the function of the view that answers.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::Router;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+
+use crate::model::target;
+use crate::output::guard::{Guard, Refusal};
+use crate::output::json::{self, ErrorBody};
+use crate::output::metrics::Metrics;
+use crate::output::{events, page, watch};
+use crate::runtime::view::View;
+
+/// Takes the configuration anew; answers when it is live, or with every error.
+pub type Reload = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<String, String>> + Send>> + Send + Sync>;
+
+/// What the handlers share.
+pub struct App {
+    /// What is shown.
+    pub view: Arc<View>,
+    /// How it is exported.
+    pub metrics: Metrics,
+    /// What `/-/reload` does.
+    pub reload: Reload,
+    /// Who may ask.
+    pub guard: Guard,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("guard", &self.guard).finish_non_exhaustive()
+    }
+}
+
+type Shared = State<Arc<App>>;
+
+/// Mounts every route.
+pub fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/", get(landing))
+        .route("/metrics", get(metrics))
+        .route("/-/healthy", get(async || "tgprobe is healthy.\n"))
+        .route("/-/ready", get(ready))
+        .route("/-/reload", post(reload).put(reload))
+        .route("/api/v1/target-groups", get(groups))
+        .route("/api/v1/target-groups/{name}", get(group))
+        .route("/api/v1/target-groups/{name}/targets", get(targets))
+        .route("/api/v1/events", get(follow_events))
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(from_fn_with_state(Arc::clone(&app), admit))
+        .with_state(app)
+}
+
+async fn admit(State(app): Shared, request: Request, next: Next) -> Response {
+    match app.guard.admit(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refused(refusal),
+    }
+}
+
+fn refused((status, code, message): Refusal) -> Response {
+    (status, Json(ErrorBody::new(code, message))).into_response()
+}
+
+async fn landing(State(app): Shared) -> Html<String> {
+    Html(page::render(&app.view.snapshot()))
+}
+
+async fn metrics(State(app): Shared) -> Response {
+    // A scrape of many targets takes its time; it must not hold up the other requests of this thread.
+    let rendered = tokio::task::spawn_blocking(move || app.metrics.render()).await;
+    match rendered {
+        Ok(Ok(text)) => ([(CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
+        _ => refused((
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "metrics_failed",
+            "The metrics could not be rendered.".into(),
+        )),
+    }
+}
+
+async fn ready(State(app): Shared) -> Response {
+    if app.view.is_ready() {
+        return "tgprobe is ready.\n".into_response();
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, "tgprobe is not ready: not every target has been checked yet.\n")
+        .into_response()
+}
+
+async fn reload(State(app): Shared) -> Response {
+    if let Err(refusal) = app.guard.admit_write() {
+        return refused(refusal);
+    }
+    match (app.reload)().await {
+        Ok(summary) => summary.into_response(),
+        Err(errors) => (StatusCode::BAD_REQUEST, errors).into_response(),
+    }
+}
+
+async fn groups(State(app): Shared) -> Json<json::Groups> {
+    Json(json::groups(&app.view.snapshot()))
+}
+
+async fn group(State(app): Shared, Path(name): Path<String>) -> Response {
+    let snapshot = app.view.snapshot();
+    match json::find(&snapshot, &name) {
+        Ok(listing) => Json(json::group(&snapshot, listing)).into_response(),
+        Err(error) => (StatusCode::NOT_FOUND, Json(error)).into_response(),
+    }
+}
+
+/// Targets asked for by name at once; a longer list is better read whole.
+const NAMED_TARGETS: usize = 1_000;
+
+async fn targets(
+    State(app): Shared,
+    Path(name): Path<String>,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Response {
+    let (mut follow, mut names) = (false, Vec::new());
+    for (key, value) in query {
+        match (key.as_str(), value.as_str()) {
+            ("watch", "true") => follow = true,
+            ("watch", "false") => follow = false,
+            ("target", text) if names.len() < NAMED_TARGETS => match target::parse(text) {
+                Ok(name) => names.push(name),
+                Err(error) => return bad(format!("Parameter `target` is `{text}`: {error}.")),
+            },
+            ("target", _) => {
+                return bad(format!("At most {NAMED_TARGETS} targets can be asked for by name."));
+            }
+            _ => {
+                return bad(format!(
+                    "Parameter `{key}={value}` is unknown; allowed are `watch=true`, `watch=false` and `target=id:port`."
+                ));
+            }
+        }
+    }
+    let snapshot = app.view.snapshot();
+    let listing = match json::find(&snapshot, &name) {
+        Ok(listing) => listing,
+        Err(error) => return (StatusCode::NOT_FOUND, Json(error)).into_response(),
+    };
+    if follow {
+        return watch::follow(Arc::clone(&app.view), name);
+    }
+    if names.is_empty() {
+        return Json(json::targets(&snapshot, listing)).into_response();
+    }
+    Json(json::named(&snapshot, listing, &names)).into_response()
+}
+
+async fn follow_events(
+    State(app): Shared,
+    headers: HeaderMap,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Response {
+    let (mut last, mut group) = (None, None);
+    for (key, value) in query {
+        match key.as_str() {
+            "last_event_id" => last = Some(value),
+            "target_group" => group = Some(value),
+            _ => {
+                return bad(format!(
+                    "Parameter `{key}` is unknown; allowed are `target_group` and `last_event_id`."
+                ));
+            }
+        }
+    }
+    // A browser that reconnects sends the header; it is newer than what the page asked for at first.
+    if let Some(header) = headers.get("last-event-id") {
+        last = Some(header.to_str().unwrap_or_default().to_owned());
+    }
+    let last = match last.filter(|text| !text.is_empty()).map(|text| text.parse()).transpose() {
+        Ok(last) => last,
+        Err(error) => return bad(format!("Last-Event-ID cannot be read: {error}.")),
+    };
+    events::follow(Arc::clone(&app.view), last, group)
+}
+
+fn bad(message: String) -> Response {
+    refused((StatusCode::BAD_REQUEST, "bad_request", message))
+}
+
+async fn no_such_path(request: Request) -> Response {
+    let message = format!("There is nothing at `{}`; `/` lists what there is.", request.uri().path());
+    refused((StatusCode::NOT_FOUND, "not_found", message))
+}
+
+async fn no_such_method(request: Request) -> Response {
+    let message = format!("`{}` does not take {}.", request.uri().path(), request.method());
+    refused((StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message))
+}

@@ -1,0 +1,110 @@
+//! `GET /api/v1/target-groups/{name}/targets?watch=true`: a group's targets, then each one as it changes.
+//!
+//! A client that follows this stream needs no polling: it hears of every check, not only of transitions, so it can
+//! tell a verdict of now from one of before.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::response::Response;
+use serde::Serialize;
+
+use crate::model::tick::Tick;
+use crate::output::json::{Target, target, targets};
+use crate::output::sse::{KEEP_ALIVE, KEEP_ALIVE_COMMENT, Writer, event, stream};
+use crate::runtime::view::{Seen, Snapshot, Status, View};
+
+/// Publishes that come closer together are told as one.
+const AT_MOST_EVERY: Duration = Duration::from_millis(50);
+
+#[derive(Debug, Serialize)]
+struct Gone<'a> {
+    target: String,
+    id: &'a str,
+    port: u16,
+}
+
+#[derive(Debug, Serialize)]
+struct GroupGone<'a> {
+    target_group: &'a str,
+}
+
+/// What tells whether a target must be told again: its identity, what the rules say, and its latest check.
+type Mark = (Option<Status>, Option<Tick>, crate::model::health::TargetHealth, bool);
+
+/// Follows the targets of a group that exists.
+pub fn follow(view: Arc<View>, group: String) -> Response {
+    let (writer, response) = stream();
+    tokio::spawn(async move {
+        // Ends with the client, whose going away is no error.
+        _ = feed(&view, &writer, &group).await;
+    });
+    response
+}
+
+async fn feed(view: &View, writer: &Writer, group: &str) -> Result<(), ()> {
+    let mut changes = view.changes();
+    let mut told: Option<BTreeMap<(Box<str>, u16), Mark>> = None;
+    let mut quiet = view.clock.now();
+    loop {
+        changes.borrow_and_update();
+        let snapshot = view.snapshot();
+        let text = match tell(&snapshot, group, &mut told) {
+            Ok(text) => text,
+            Err(last) => return writer.write(last).await,
+        };
+        if !text.is_empty() {
+            quiet = snapshot.now;
+            writer.write(text).await?;
+        }
+        view.clock.sleep(AT_MOST_EVERY).await;
+        tokio::select! {
+            changed = changes.changed() => changed.map_err(|_| ())?,
+            () = view.stopped() => return Ok(()),
+            () = writer.closed() => return Ok(()),
+            () = view.clock.sleep_until(quiet + KEEP_ALIVE) => {
+                quiet = view.clock.now();
+                writer.write(KEEP_ALIVE_COMMENT).await?;
+            }
+        }
+    }
+}
+
+/// Renders what changed since `told`, and everything the first time. `Err` is the last thing ever said.
+fn tell(
+    snapshot: &Snapshot,
+    group: &str,
+    told: &mut Option<BTreeMap<(Box<str>, u16), Mark>>,
+) -> Result<String, String> {
+    let Some(listing) = snapshot.groups.get(group) else {
+        return Err(event("target_group_gone", None, &GroupGone { target_group: group }));
+    };
+    let seen =
+        snapshot.targets(listing).map(|seen| ((seen.target.id.clone(), seen.target.port), mark(&seen)));
+    let now: BTreeMap<_, _> = seen.collect();
+    let Some(before) = told.replace(now) else {
+        return Ok(event("sync", None, &targets(snapshot, listing)));
+    };
+    let now = told.as_ref().unwrap_or(&before);
+    let mut text = String::new();
+    for seen in snapshot.targets(listing) {
+        let key = (seen.target.id.clone(), seen.target.port);
+        if before.get(&key) != now.get(&key) {
+            let shown: Target = target(listing, &seen);
+            text.push_str(&event("target", None, &shown));
+        }
+    }
+    for (id, port) in before.keys().filter(|key| !now.contains_key(*key)) {
+        let description = crate::model::target::TargetDescription { id: id.clone(), port: *port, zone: None };
+        text.push_str(&event("gone", None, &Gone { target: description.to_string(), id, port: *port }));
+    }
+    Ok(text)
+}
+
+/// The moment of the next check is left out: a check that only starts is no news.
+fn mark(seen: &Seen<'_>) -> Mark {
+    let status = seen.record.map(|record| Status { next_check: None, ..record.status });
+    let checked = seen.record.and_then(|record| record.last_check).map(|(started, _)| started);
+    (status, checked, seen.health, seen.record.is_some_and(|record| record.address.is_some()))
+}

@@ -1,0 +1,266 @@
+//! Starts the shards, hands each its commands, hears what happened, and stops them in order.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, info, warn};
+
+use crate::engine::registry::{Changes, Command, Registry};
+use crate::model::desired::Desired;
+use crate::model::health::{Reason, State, TargetHealth};
+use crate::model::target::TargetDescription;
+use crate::model::target_group::GroupName;
+use crate::model::tick::Tick;
+use crate::runtime::resolver::{self, Ask};
+use crate::runtime::shard_loop::{Happening, Message, Shell, drive};
+use crate::runtime::view::{View, fail_open};
+
+/// Batches of commands a shard may be behind before the caller waits: commands are rare and batches large.
+const INBOX: usize = 64;
+
+/// Happenings under way to the journal. At 100 bytes each a full queue is 6 MiB; beyond it transitions are counted as
+/// dropped from logs and streams, never from the view.
+const HAPPENINGS: usize = 65_536;
+
+/// Changes of a group's fail-open state are looked for this often: often enough for a log line, rare enough to count
+/// all targets each time.
+const FAIL_OPEN_EVERY: Duration = Duration::from_millis(500);
+
+/// How the fleet is laid out.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    /// Shards, one thread each; at least one.
+    pub shards: u16,
+    /// Checks in flight at once on each shard.
+    pub in_flight_limit: u64,
+    /// How often host names are looked up again.
+    pub resolve_interval: Duration,
+}
+
+/// A new complete set, and where to say what it changed once readers can see it.
+#[derive(Debug)]
+pub struct Apply {
+    /// What should exist.
+    pub desired: Desired,
+    /// Answered when the set is live.
+    pub done: oneshot::Sender<Changes>,
+}
+
+/// The running shards.
+#[derive(Debug)]
+pub struct Fleet {
+    applies: mpsc::Sender<Apply>,
+    threads: Vec<JoinHandle<()>>,
+    control: tokio::task::JoinHandle<()>,
+}
+
+impl Fleet {
+    /// Starts the shards' threads and, on the calling runtime, the task that commands them.
+    ///
+    /// # Errors
+    /// If a thread or its event loop cannot be made.
+    pub fn start(view: &Arc<View>, layout: Layout) -> io::Result<Self> {
+        let (happenings, heard) = mpsc::channel(HAPPENINGS);
+        let (mut shards, mut threads) = (Vec::new(), Vec::new());
+        for number in 0..layout.shards.max(1) {
+            let (sender, inbox) = mpsc::channel(INBOX);
+            let shell = Shell {
+                number,
+                clock: view.clock,
+                view: Arc::clone(view),
+                happenings: happenings.clone(),
+                in_flight_limit: usize::try_from(layout.in_flight_limit).unwrap_or(usize::MAX),
+            };
+            shards.push(sender);
+            threads.push(start_thread(shell, inbox)?);
+        }
+        let (asks, asked) = mpsc::channel(INBOX);
+        tokio::spawn(resolver::run(asked, shards.clone(), view.clock, layout.resolve_interval));
+        let (applies, wanted) = mpsc::channel(1);
+        let control = Control {
+            registry: Registry::new(layout.shards.max(1)),
+            view: Arc::clone(view),
+            shards,
+            asks,
+            failing_open: BTreeMap::new(),
+        };
+        let control = tokio::spawn(control.run(wanted, heard));
+        Ok(Self { applies, threads, control })
+    }
+
+    /// Where new complete sets go.
+    #[must_use]
+    pub fn applies(&self) -> mpsc::Sender<Apply> {
+        self.applies.clone()
+    }
+
+    /// Stops every shard and waits for its thread. Checks in flight are dropped.
+    pub async fn stop(self) {
+        drop(self.applies);
+        // The shards' inboxes close with the control task and the resolver it owns.
+        self.control.abort();
+        _ = self.control.await;
+        let threads = self.threads;
+        let joined = tokio::task::spawn_blocking(move || threads.into_iter().all(|one| one.join().is_ok()));
+        if !joined.await.unwrap_or(false) {
+            error!("A shard did not end well.");
+        }
+    }
+}
+
+fn start_thread(shell: Shell, inbox: mpsc::Receiver<Message>) -> io::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    std::thread::Builder::new().name(format!("shard-{}", shell.number)).spawn(move || {
+        let guard = AbortOnPanic;
+        runtime.block_on(drive(shell, inbox));
+        drop(guard);
+    })
+}
+
+/// A shard that is silently gone is the worst state of all: its targets would look healthy for ever.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            error!("A shard panicked; stopping, so that a supervisor can start anew.");
+            std::process::abort();
+        }
+    }
+}
+
+/// The task that owns the registry.
+struct Control {
+    registry: Registry,
+    view: Arc<View>,
+    shards: Vec<mpsc::Sender<Message>>,
+    asks: mpsc::Sender<Vec<Ask>>,
+    failing_open: BTreeMap<GroupName, bool>,
+}
+
+impl Control {
+    async fn run(mut self, mut wanted: mpsc::Receiver<Apply>, mut heard: mpsc::Receiver<(u16, Happening)>) {
+        let clock = self.view.clock;
+        let mut batch = Vec::new();
+        let mut look = None;
+        loop {
+            tokio::select! {
+                apply = wanted.recv() => {
+                    let Some(apply) = apply else { return };
+                    self.apply(apply).await;
+                    look = Some(clock.now() + FAIL_OPEN_EVERY);
+                }
+                count = heard.recv_many(&mut batch, 1_024) => {
+                    if count == 0 {
+                        return;
+                    }
+                    self.on_happenings(batch.drain(..)).await;
+                    look = look.or(Some(clock.now() + FAIL_OPEN_EVERY));
+                }
+                () = clock.sleep_until(look.unwrap_or_default()), if look.is_some() => {
+                    look = None;
+                    self.look_for_fail_open();
+                }
+            }
+        }
+    }
+
+    async fn apply(&mut self, apply: Apply) {
+        let changes = self.registry.apply(apply.desired);
+        // Readers first: a target that is listed and not yet published is in registration.
+        self.view.publish_listings(self.registry.listings());
+        for (shard, commands) in (0..).zip(self.registry.take_commands()) {
+            if commands.is_empty() {
+                continue;
+            }
+            let asks = commands.iter().filter_map(|command| ask(shard, command)).collect::<Vec<_>>();
+            if let Some(inbox) = self.shards.get(usize::from(shard)) {
+                // The shard first, so that it knows the target when its address arrives.
+                _ = inbox.send(Message::Commands(commands)).await;
+            }
+            if !asks.is_empty() {
+                _ = self.asks.send(asks).await;
+            }
+        }
+        self.view.config.success_at.store(self.view.clock.now().0, Relaxed);
+        self.view.config.successful.store(true, Relaxed);
+        // Whoever asked may have gone away; the set is live all the same.
+        _ = apply.done.send(changes);
+    }
+
+    async fn on_happenings(&mut self, happenings: impl Iterator<Item = (u16, Happening)>) {
+        let (mut removed, mut asks) = (false, Vec::new());
+        for (shard, happening) in happenings {
+            match happening {
+                Happening::Changed(group, target, change) => {
+                    self.tell(group, target, change.from, change.to, change.at);
+                }
+                Happening::Removed(group, target, key, at) => {
+                    if target.ip().is_none() {
+                        asks.push(Ask::Forget(target.id.clone(), (shard, key)));
+                    }
+                    self.registry.on_removed(shard, &group, &target, key);
+                    removed = true;
+                    let to = TargetHealth::because(State::Unused, Reason::TargetNotRegistered);
+                    self.tell(group, target, State::Draining, to, at);
+                }
+            }
+        }
+        if removed {
+            self.view.publish_listings(self.registry.listings());
+        }
+        if !asks.is_empty() {
+            _ = self.asks.send(asks).await;
+        }
+    }
+
+    fn tell(
+        &self,
+        group: GroupName,
+        target: Arc<TargetDescription>,
+        from: State,
+        to: TargetHealth,
+        at: Tick,
+    ) {
+        let reason = to.reason.map_or("", Reason::as_str);
+        let failure = to.failure.map_or("", |failure| failure.naming().label);
+        let description = to.description().unwrap_or_default();
+        info!(target_group = %group, target = %target, from = %from, to = %to.state, reason, failure, description, "Target changed state.");
+        if let Some(stats) = self.view.stats(&group) {
+            stats.transitions[from.index()][to.state.index()].add(1);
+        }
+        self.view.journal.record(at, group, target, from, to);
+    }
+
+    fn look_for_fail_open(&mut self) {
+        let snapshot = self.view.snapshot();
+        self.failing_open.retain(|name, _| snapshot.groups.contains_key(name));
+        for (name, listing) in snapshot.groups.iter() {
+            let counts = snapshot.counts(listing);
+            let open = fail_open(&listing.group, &counts);
+            let before = self.failing_open.insert(name.clone(), open).unwrap_or(false);
+            let (healthy, registered) = (counts.of(State::Healthy), counts.registered());
+            if open && !before {
+                warn!(target_group = %name, healthy, registered, "Target group fails open: too few targets are healthy.");
+            }
+            if before && !open {
+                info!(target_group = %name, healthy, registered, "Target group no longer fails open.");
+            }
+        }
+    }
+}
+
+/// What the resolver must know of a command.
+fn ask(shard: u16, command: &Command) -> Option<Ask> {
+    match command {
+        Command::Register(key, _, target) if target.ip().is_none() => {
+            Some(Ask::Follow(target.id.clone(), (shard, *key)))
+        }
+        Command::Register(..) | Command::Update(..) | Command::Deregister(_) => None,
+    }
+}

@@ -1,0 +1,46 @@
+//! How many descriptors this process may have, and how many checks that allows at once.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Descriptors kept back for listeners, clients, logs, the resolver and the runtimes' own.
+const RESERVE: u64 = 256;
+
+/// More checks at once than this no shard is asked for, whatever the descriptor limit.
+const CEILING: u64 = 1_000_000;
+
+/// Raises the soft limit of open descriptors to the hard one and returns what is in force.
+pub fn raise_descriptor_limit() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    // Refused only where the kernel's own ceiling is lower; the limit as it was is then still in force.
+    _ = setrlimit(Resource::Nofile, wanted);
+    getrlimit(Resource::Nofile).current.unwrap_or(CEILING)
+}
+
+/// How many checks may be in flight on each of `shards` shards; at least one.
+#[must_use]
+pub fn in_flight_per_shard(descriptors: u64, configured: Option<u64>, shards: u16) -> u64 {
+    // A quarter is kept back where descriptors are very few, so that the server still answers.
+    let reserve = RESERVE.min(descriptors / 4);
+    let total = configured.unwrap_or(u64::MAX).min(descriptors - reserve).min(CEILING);
+    (total / u64::from(shards.max(1))).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checks_in_flight_leave_descriptors_for_everything_else() {
+        for (descriptors, configured, shards, each) in [
+            (20_000, None, 2, 9_872),
+            (20_000, Some(100), 2, 50),
+            (20_000, Some(1), 2, 1),
+            (64, None, 1, 48),
+            (1_024, Some(5_000), 1, 768),
+            (u64::MAX, None, 1, 1_000_000),
+        ] {
+            assert_eq!(in_flight_per_shard(descriptors, configured, shards), each);
+        }
+    }
+}

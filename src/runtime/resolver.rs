@@ -1,0 +1,228 @@
+//! Host names to addresses, by the system's resolver, off the probing threads.
+//!
+//! Names are looked up again while running. A lookup may hang for as long as the system allows: each runs on a thread
+//! of its own, and until it ends the name keeps the answer it had.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType, getaddrinfo};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use crate::engine::shard::Key;
+use crate::model::tick::Tick;
+use crate::runtime::clock::Clock;
+use crate::runtime::shard_loop::Message;
+
+/// Lookups at once. Each holds a thread while a name server is silent, usually ten seconds.
+const LOOKUPS: usize = 64;
+
+/// A name that could not be looked up is tried again this soon.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// What is known of a name's address.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Resolution {
+    /// The first lookup has not ended.
+    Pending,
+    /// The address to check.
+    Address(IpAddr),
+    /// The name does not exist: the target's failure.
+    NotFound,
+    /// The name exists and has no address: the target's failure.
+    NoAddress,
+    /// The resolver failed or timed out: our own trouble.
+    Trouble,
+}
+
+/// Looks a name up; blocks.
+///
+/// Of several addresses `current` is kept while it is among them, else the lowest IPv4 address is taken, else the
+/// lowest IPv6 address (docs/semantics.md, "Names").
+#[must_use]
+pub fn resolve(name: &str, current: Option<IpAddr>) -> Resolution {
+    let hints = AddrInfoHints { socktype: SockType::Stream.into(), ..AddrInfoHints::default() };
+    let found = match getaddrinfo(Some(name), None, Some(hints)) {
+        Ok(found) => found,
+        Err(error) => {
+            return match error.kind() {
+                LookupErrorKind::NoName => Resolution::NotFound,
+                LookupErrorKind::NoData => Resolution::NoAddress,
+                _ => Resolution::Trouble,
+            };
+        }
+    };
+    let addresses: BTreeSet<IpAddr> = found.flatten().map(|info| info.sockaddr.ip()).collect();
+    match current.filter(|current| addresses.contains(current)).or_else(|| addresses.first().copied()) {
+        Some(address) => Resolution::Address(address),
+        None => Resolution::NoAddress,
+    }
+}
+
+/// What the resolver is asked.
+#[derive(Clone, Debug)]
+pub enum Ask {
+    /// Keep a target's shard informed of a name's address.
+    Follow(Box<str>, (u16, Key)),
+    /// No longer.
+    Forget(Box<str>, (u16, Key)),
+}
+
+#[derive(Debug)]
+struct Name {
+    /// Places in the shards' tables, and which registration is there now.
+    followers: BTreeMap<(u16, u32), u32>,
+    resolution: Resolution,
+    /// When it is looked up next; `None` while a lookup is running.
+    next: Option<Tick>,
+}
+
+/// Follows names until `asks` closes, telling shards what their targets resolve to.
+pub async fn run(
+    mut asks: mpsc::Receiver<Vec<Ask>>,
+    shards: Vec<mpsc::Sender<Message>>,
+    clock: Clock,
+    interval: Duration,
+) {
+    let mut names: BTreeMap<Box<str>, Name> = BTreeMap::new();
+    let mut running: JoinSet<(Box<str>, Resolution)> = JoinSet::new();
+    let permits = Arc::new(Semaphore::new(LOOKUPS));
+    loop {
+        let now = clock.now();
+        for (text, name) in names.iter_mut().filter(|(_, name)| name.next.is_some_and(|at| at <= now)) {
+            name.next = None;
+            running.spawn(look_up(text.clone(), name.resolution, Arc::clone(&permits)));
+        }
+        let wake = names.values().filter_map(|name| name.next).min();
+        tokio::select! {
+            ask = asks.recv() => {
+                let Some(batch) = ask else { return };
+                for ask in batch {
+                    let told = on_ask(&mut names, ask, now);
+                    tell(&shards, told).await;
+                }
+            }
+            Some(done) = running.join_next() => {
+                // `look_up` turns a lookup that panicked into trouble, so only a runtime that stops ends up here.
+                let Ok((text, resolution)) = done else { return };
+                let told = on_answer(&mut names, &text, resolution, clock.now(), interval);
+                tell(&shards, told).await;
+            }
+            () = clock.sleep_until(wake.unwrap_or(now)), if wake.is_some() => (),
+        }
+    }
+}
+
+/// Runs one lookup on a thread of its own. One that panics is trouble of ours.
+async fn look_up(name: Box<str>, before: Resolution, permits: Arc<Semaphore>) -> (Box<str>, Resolution) {
+    let current = match before {
+        Resolution::Address(address) => Some(address),
+        Resolution::Pending | Resolution::NotFound | Resolution::NoAddress | Resolution::Trouble => None,
+    };
+    let _permit = permits.acquire_owned().await;
+    let asked = name.clone();
+    let answer = tokio::task::spawn_blocking(move || resolve(&asked, current)).await;
+    (name, answer.unwrap_or(Resolution::Trouble))
+}
+
+/// What to tell whom: shards' targets and what they resolve to.
+type Told = Vec<(u16, Key, Resolution)>;
+
+fn on_ask(names: &mut BTreeMap<Box<str>, Name>, ask: Ask, now: Tick) -> Told {
+    match ask {
+        Ask::Follow(text, (shard, key)) => {
+            let name = names.entry(text).or_insert_with(|| Name {
+                followers: BTreeMap::new(),
+                resolution: Resolution::Pending,
+                next: Some(now),
+            });
+            name.followers.insert((shard, key.index), key.generation);
+            if name.resolution == Resolution::Pending {
+                Told::new()
+            } else {
+                vec![(shard, key, name.resolution)]
+            }
+        }
+        Ask::Forget(text, (shard, key)) => {
+            if let Some(name) = names.get_mut(&text) {
+                let place = (shard, key.index);
+                // A target that came back meanwhile follows with a new generation.
+                if name.followers.get(&place) == Some(&key.generation) {
+                    name.followers.remove(&place);
+                }
+                if name.followers.is_empty() {
+                    names.remove(&text);
+                }
+            }
+            Told::new()
+        }
+    }
+}
+
+fn on_answer(
+    names: &mut BTreeMap<Box<str>, Name>,
+    text: &str,
+    resolution: Resolution,
+    now: Tick,
+    interval: Duration,
+) -> Told {
+    let Some(name) = names.get_mut(text) else { return Told::new() };
+    let good = matches!(resolution, Resolution::Address(_));
+    name.next = Some(now + if good { interval } else { RETRY.min(interval) });
+    let changed = name.resolution != resolution;
+    name.resolution = resolution;
+    let followers = name.followers.iter().filter(|_| changed);
+    let told = followers.map(|(&(shard, index), &generation)| (shard, Key { index, generation }, resolution));
+    told.collect()
+}
+
+async fn tell(shards: &[mpsc::Sender<Message>], told: Told) {
+    for (shard, key, resolution) in told {
+        if let Some(shard) = shards.get(usize::from(shard)) {
+            // A shard that is gone is stopping with everything else.
+            _ = shard.send(Message::Resolved(key, resolution)).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADDRESS: Resolution = Resolution::Address(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
+    const FOLLOWER: (u16, Key) = (0, Key { index: 1, generation: 1 });
+
+    #[test]
+    fn the_system_resolver_knows_localhost_and_keeps_the_current_address() {
+        assert_eq!(resolve("localhost", None), ADDRESS);
+        let elsewhere = "192.0.2.1".parse().ok();
+        assert_eq!(resolve("localhost", elsewhere), ADDRESS);
+    }
+
+    #[test]
+    fn followers_hear_of_changes_only() {
+        let mut names = BTreeMap::new();
+        let interval = Duration::from_secs(30);
+        assert!(on_ask(&mut names, Ask::Follow("web".into(), FOLLOWER), Tick(0)).is_empty());
+        assert_eq!(on_answer(&mut names, "web", ADDRESS, Tick(5), interval), [(0, FOLLOWER.1, ADDRESS)]);
+        assert_eq!(on_answer(&mut names, "web", ADDRESS, Tick(9), interval), []);
+        assert_eq!(names["web"].next, Some(Tick(30_009)));
+        let late = (1, Key { index: 2, generation: 2 });
+        assert_eq!(on_ask(&mut names, Ask::Follow("web".into(), late), Tick(10)), [(1, late.1, ADDRESS)]);
+        let told = on_answer(&mut names, "web", Resolution::Trouble, Tick(20), interval);
+        assert_eq!(told.len(), 2);
+        assert_eq!(names["web"].next, Some(Tick(5_020)), "trouble is retried sooner");
+    }
+
+    #[test]
+    fn a_name_nobody_follows_is_forgotten() {
+        let mut names = BTreeMap::new();
+        _ = on_ask(&mut names, Ask::Follow("web".into(), FOLLOWER), Tick(0));
+        _ = on_ask(&mut names, Ask::Forget("web".into(), FOLLOWER), Tick(1));
+        assert!(names.is_empty());
+        assert!(on_answer(&mut names, "web", ADDRESS, Tick(2), Duration::from_secs(1)).is_empty());
+    }
+}

@@ -1,0 +1,473 @@
+//! The one loop of a shard's thread: commands and answers in, checks and publishes out.
+//!
+//! Everything that can happen to a shard arrives in [`drive`], so it is the place to start reading. The shard's
+//! thread runs nothing else: no request, scrape, log writer or name lookup ever delays a check.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::engine::machine::{Settings, Transition};
+use crate::engine::place;
+use crate::engine::registry::Command;
+use crate::engine::shard::{Event, Job, Key, Shard};
+use crate::model::failure::Failure;
+use crate::model::outcome::{Cause, Outcome, Report, Timings};
+use crate::model::target::TargetDescription;
+use crate::model::target_group::{GroupName, TargetGroup};
+use crate::model::tick::Tick;
+use crate::probe::Prober;
+use crate::runtime::clock::Clock;
+use crate::runtime::resolver::Resolution;
+use crate::runtime::telemetry::{GroupStats, ShardStats};
+use crate::runtime::view::{Record, ShardView, View};
+
+/// Readers see a change at most this much later.
+const PUBLISH_EVERY: Duration = Duration::from_millis(50);
+
+/// Checks started in one turn. More wait for the next turn, so that answers are read in between.
+const STARTS_PER_TURN: usize = 64;
+
+/// Lateness of our own below this is not held against a check that timed out: timers are this coarse anyway.
+const STALL_TOLERANCE: Duration = Duration::from_millis(20);
+
+/// A turn that begins this much after it was due is a stall of ours; less is the coarseness of timers.
+const STALL: Duration = Duration::from_millis(10);
+
+/// What a shard is told.
+#[derive(Debug)]
+pub enum Message {
+    /// Do these, in order.
+    Commands(Vec<Command>),
+    /// A target's name now resolves to this.
+    Resolved(Key, Resolution),
+}
+
+/// What a shard tells.
+#[derive(Debug)]
+pub enum Happening {
+    /// A target entered another state.
+    Changed(GroupName, Arc<TargetDescription>, Transition),
+    /// A target's drain is over and it has been forgotten.
+    Removed(GroupName, Arc<TargetDescription>, Key, Tick),
+}
+
+/// Everything a shard's thread is given.
+#[derive(Debug)]
+pub struct Shell {
+    /// Which shard this is.
+    pub number: u16,
+    /// The clock.
+    pub clock: Clock,
+    /// Where to publish.
+    pub view: Arc<View>,
+    /// Where to tell what happened.
+    pub happenings: mpsc::Sender<(u16, Happening)>,
+    /// Checks that may be in flight at once.
+    pub in_flight_limit: usize,
+}
+
+/// One group as the shard needs it, shared by its targets.
+#[derive(Debug)]
+struct Group {
+    group: Arc<TargetGroup>,
+    settings: Arc<Settings>,
+    prober: Prober,
+    stats: Arc<GroupStats>,
+}
+
+/// What the loop keeps of a target beside the rules' part.
+#[derive(Debug)]
+struct Local {
+    key: Key,
+    target: Arc<TargetDescription>,
+    group: Arc<Group>,
+    resolution: Resolution,
+}
+
+/// A check that ended.
+struct Done {
+    job: Job,
+    started: Tick,
+    report: Report,
+}
+
+/// A check that ended, and how long this thread had been late altogether when it began.
+type Attempted = (Done, Duration);
+
+/// Everything that can happen to a shard.
+enum Input {
+    Message(Option<Message>),
+    Done(Result<Attempted, tokio::task::JoinError>),
+    Woken,
+}
+
+/// The loop's state.
+struct Loop {
+    shell: Shell,
+    stats: Arc<ShardStats>,
+    shard: Shard,
+    locals: Vec<Option<Local>>,
+    groups: BTreeMap<GroupName, Arc<Group>>,
+    records: ShardView,
+    running: JoinSet<Attempted>,
+    /// `Removed` that found no room in the queue; they must not be lost. At most one per target.
+    unsaid: Vec<Happening>,
+    dirty: bool,
+    published: Tick,
+    /// How long this thread has been late altogether.
+    stalled: Duration,
+}
+
+/// Runs one shard until its command channel closes.
+pub async fn drive(shell: Shell, mut inbox: mpsc::Receiver<Message>) {
+    let mut state = Loop::new(shell);
+    let clock = state.shell.clock;
+    let mut wake = None;
+    loop {
+        let input = tokio::select! {
+            // Messages first: they are rare, and a busy shard must still hear them.
+            biased;
+            message = inbox.recv() => Input::Message(message),
+            Some(done) = state.running.join_next() => Input::Done(done),
+            () = clock.sleep_until(wake.unwrap_or_default()), if wake.is_some() => Input::Woken,
+        };
+        // One reading per turn: all decisions of a turn agree on what time it is.
+        let now = clock.now();
+        let late = wake.map_or(Duration::ZERO, |wake| now.since(wake));
+        if late >= STALL {
+            state.stalled += late;
+        }
+        match input {
+            Input::Message(Some(message)) => state.on_message(message, now),
+            Input::Message(None) => return,
+            Input::Done(done) => state.settle(done, now),
+            Input::Woken => (),
+        }
+        // Take what else is ready: a burst of answers costs one turn, not hundreds.
+        while let Some(done) = state.running.try_join_next() {
+            state.settle(done, now);
+        }
+        state.shard.on_tick(now);
+        let more = state.start_due(now);
+        state.tell_events();
+        state.publish(now);
+        wake = if more { Some(now) } else { state.next_wake() };
+        if more {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+impl Loop {
+    fn new(shell: Shell) -> Self {
+        let stats = Arc::clone(&shell.view.shard_stats[usize::from(shell.number)]);
+        stats.in_flight_limit.set(u64::try_from(shell.in_flight_limit).unwrap_or(u64::MAX));
+        Self {
+            shell,
+            stats,
+            shard: Shard::default(),
+            locals: Vec::new(),
+            groups: BTreeMap::new(),
+            records: ShardView::default(),
+            running: JoinSet::new(),
+            unsaid: Vec::new(),
+            dirty: false,
+            published: Tick(0),
+            stalled: Duration::ZERO,
+        }
+    }
+
+    fn on_message(&mut self, message: Message, now: Tick) {
+        match message {
+            Message::Commands(commands) => commands.into_iter().for_each(|one| self.on_command(one, now)),
+            Message::Resolved(key, resolution) => {
+                let Some(local) = self.local_mut(key) else { return };
+                local.resolution = resolution;
+                self.shard.release(key, now);
+                self.refresh(key, None);
+            }
+        }
+    }
+
+    fn on_command(&mut self, command: Command, now: Tick) {
+        match command {
+            Command::Register(key, group, target) => self.register(key, &group, target, now),
+            Command::Update(key, group) => {
+                let Some(new) = self.group(&group) else { return };
+                let Some(local) = self.local_mut(key) else { return };
+                let asks_anew = asks_anew(&local.group.group, &new.group);
+                local.group = Arc::clone(&new);
+                self.shard.update(key, Arc::clone(&new.settings), asks_anew, now);
+                self.refresh(key, None);
+            }
+            Command::Deregister(key) => {
+                self.shard.deregister(key, now);
+                self.refresh(key, None);
+            }
+        }
+    }
+
+    fn register(&mut self, key: Key, group: &Arc<TargetGroup>, target: Arc<TargetDescription>, now: Tick) {
+        let Some(group) = self.group(group) else { return };
+        let resolution = target.ip().map_or(Resolution::Pending, Resolution::Address);
+        let hash = place::hash(group.group.name.as_str(), &target.to_string());
+        self.shard.register(key, Arc::clone(&group.settings), hash, resolution == Resolution::Pending, now);
+        let slot = index_of(key);
+        if self.locals.len() <= slot {
+            self.locals.resize_with(slot + 1, || None);
+        }
+        self.locals[slot] = Some(Local { key, target, group, resolution });
+        self.refresh(key, None);
+    }
+
+    /// The shared part of a group, made anew when its settings are new.
+    fn group(&mut self, group: &Arc<TargetGroup>) -> Option<Arc<Group>> {
+        if let Some(known) = self.groups.get(&group.name)
+            && Arc::ptr_eq(&known.group, group)
+        {
+            return Some(Arc::clone(known));
+        }
+        // The fleet publishes a group before it sends a command about it.
+        let stats = self.shell.view.stats(&group.name)?;
+        let made = Arc::new(Group {
+            settings: Arc::new(Settings::from(&**group)),
+            prober: Prober::new(&group.health_check),
+            stats,
+            group: Arc::clone(group),
+        });
+        self.groups.insert(group.name.clone(), Arc::clone(&made));
+        Some(made)
+    }
+
+    /// Starts checks that are due, as many as there is room for. True if more are due than one turn may start.
+    fn start_due(&mut self, now: Tick) -> bool {
+        for _ in 0..STARTS_PER_TURN {
+            if self.running.len() >= self.shell.in_flight_limit {
+                return false;
+            }
+            let Some(job) = self.shard.poll_job(now) else { return false };
+            self.start(job, now);
+        }
+        self.shard.next_check().is_some_and(|at| at <= now)
+    }
+
+    fn start(&mut self, job: Job, now: Tick) {
+        self.stats.lateness.observe(now.since(job.due));
+        let Some(local) = self.local_mut(job.key) else {
+            // The rules and the loop forget a target in the same turn.
+            debug_assert!(false, "{job:?} has no target");
+            return;
+        };
+        let outcome = match local.resolution {
+            Resolution::Address(address) => {
+                let (key, group, target) = (job.key, Arc::clone(&local.group), Arc::clone(&local.target));
+                let (clock, stalled) = (self.shell.clock, self.stalled);
+                self.running.spawn(attempt(job, group, target, address, clock, now, stalled));
+                return self.refresh(key, None);
+            }
+            Resolution::NotFound => Outcome::Fail(Failure::NameNotFound),
+            Resolution::NoAddress => Outcome::Fail(Failure::NoAddress),
+            Resolution::Pending | Resolution::Trouble => Outcome::Inconclusive(Cause::Resolver),
+        };
+        let report = Report { outcome, status: None, timings: Timings::default() };
+        self.conclude(Done { job, started: now, report }, now);
+    }
+
+    /// Takes in a check that ended on its own task.
+    fn settle(&mut self, done: Result<Attempted, tokio::task::JoinError>, now: Tick) {
+        // An attempt that panics is caught inside its task, so only a runtime that stops ends up here.
+        let Ok((mut done, stalled_before)) = done else { return };
+        let ours = self.stalled.saturating_sub(stalled_before);
+        done.report.outcome = excuse(&done.report, self.timeout_of(done.job.key), ours);
+        self.conclude(done, now);
+    }
+
+    fn conclude(&mut self, done: Done, now: Tick) {
+        let key = done.job.key;
+        if let Some(local) = self.local_mut(key) {
+            local.group.stats.observe(&done.report);
+        }
+        self.shard.on_outcome(done.job, done.report.outcome, now);
+        self.refresh(key, Some((done.started, done.report)));
+    }
+
+    fn timeout_of(&mut self, key: Key) -> Duration {
+        self.local_mut(key).map_or(Duration::MAX, |local| local.group.group.health_check.timeout)
+    }
+
+    /// Tells the world what the rules have decided this turn.
+    fn tell_events(&mut self) {
+        let unsaid = std::mem::take(&mut self.unsaid);
+        unsaid.into_iter().for_each(|happening| self.tell(happening));
+        while let Some(event) = self.shard.poll_event() {
+            match event {
+                Event::Changed(key, transition) => {
+                    let Some(local) = self.local_mut(key) else { continue };
+                    let (name, target) = (local.group.group.name.clone(), Arc::clone(&local.target));
+                    self.refresh(key, None);
+                    self.tell(Happening::Changed(name, target, transition));
+                }
+                Event::Removed(key) => {
+                    let Some(local) = self.locals.get_mut(index_of(key)).and_then(Option::take) else {
+                        continue;
+                    };
+                    *self.records.slot(key.index) = None;
+                    self.dirty = true;
+                    let name = local.group.group.name.clone();
+                    let now = self.shell.clock.now();
+                    self.tell(Happening::Removed(name.clone(), local.target, key, now));
+                    drop(local.group);
+                    // The group's shared part goes with its last target.
+                    if self.groups.get(&name).is_some_and(|group| Arc::strong_count(group) == 1) {
+                        self.groups.remove(&name);
+                    }
+                }
+            }
+        }
+    }
+
+    fn tell(&mut self, happening: Happening) {
+        use mpsc::error::TrySendError::{Closed, Full};
+        match self.shell.happenings.try_send((self.shell.number, happening)) {
+            Ok(()) => (),
+            Err(Full((_, happening @ Happening::Removed(..)))) => self.unsaid.push(happening),
+            Err(Full((_, Happening::Changed(..))) | Closed(_)) => self.stats.events_dropped.add(1),
+        }
+    }
+
+    fn publish(&mut self, now: Tick) {
+        self.stats.in_flight.set(u64::try_from(self.running.len()).unwrap_or(u64::MAX));
+        self.stats.skipped.set(self.shard.skipped());
+        if self.dirty && self.published + PUBLISH_EVERY <= now {
+            self.dirty = false;
+            self.published = now;
+            self.shell.view.publish_shard(self.shell.number, self.records.clone());
+        }
+    }
+
+    fn next_wake(&self) -> Option<Tick> {
+        // At the limit, due targets wait for an answer, not for the clock; sleeping until a moment already past
+        // would spin.
+        let room = self.running.len() < self.shell.in_flight_limit;
+        let publish = (self.dirty || !self.unsaid.is_empty()).then(|| self.published + PUBLISH_EVERY);
+        [self.shard.next_check().filter(|_| room), self.shard.next_deadline(), publish]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Brings a target's record up to date.
+    fn refresh(&mut self, key: Key, check: Option<(Tick, Report)>) {
+        let Some(status) = self.shard.status(key) else { return };
+        let Some(local) = self.locals.get(index_of(key)).and_then(Option::as_ref) else { return };
+        let slot = self.records.slot(key.index);
+        let record = match slot {
+            Some(record) if record.key == key => record,
+            _ => slot.insert(Record { key, status, address: None, last_check: None, last_conclusive: None }),
+        };
+        record.status = status;
+        record.address = match local.resolution {
+            Resolution::Address(address) => Some(address),
+            Resolution::Pending | Resolution::NotFound | Resolution::NoAddress | Resolution::Trouble => None,
+        };
+        if let Some((started, report)) = check {
+            record.last_check = Some((started, report));
+            if !matches!(report.outcome, Outcome::Inconclusive(_)) {
+                record.last_conclusive = Some(started);
+            }
+        }
+        self.dirty = true;
+    }
+
+    fn local_mut(&mut self, key: Key) -> Option<&mut Local> {
+        self.locals.get_mut(index_of(key))?.as_mut().filter(|local| local.key == key)
+    }
+}
+
+/// One check on its own task. A probe that panics is our own trouble, and its job still comes back.
+async fn attempt(
+    job: Job,
+    group: Arc<Group>,
+    target: Arc<TargetDescription>,
+    address: IpAddr,
+    clock: Clock,
+    started: Tick,
+    stalled: Duration,
+) -> Attempted {
+    let address = SocketAddr::new(address, group.group.health_check.port.resolve(target.port));
+    let probe = AssertUnwindSafe(group.prober.probe(address, &target.id, &clock)).catch_unwind();
+    let report = probe.await.unwrap_or(Report {
+        outcome: Outcome::Inconclusive(Cause::Internal),
+        status: None,
+        timings: Timings::default(),
+    });
+    (Done { job, started, report }, stalled)
+}
+
+/// A deadline that passed while we ran late ourselves proves nothing (docs/semantics.md, "Our own lateness").
+fn excuse(report: &Report, timeout: Duration, ours: Duration) -> Outcome {
+    let timed_out = matches!(
+        report.outcome,
+        Outcome::Fail(Failure::ConnectTimeout | Failure::TlsTimeout | Failure::ResponseTimeout)
+    );
+    let late = report.timings.total.saturating_sub(timeout).max(ours);
+    if timed_out && late > STALL_TOLERANCE.max(timeout / 10) {
+        return Outcome::Inconclusive(Cause::Overload);
+    }
+    report.outcome
+}
+
+/// Whether a check of `new` asks something else than one of `old` did, so that streaks cannot be carried on.
+fn asks_anew(old: &TargetGroup, new: &TargetGroup) -> bool {
+    let asks = |group: &TargetGroup| {
+        let check = &group.health_check;
+        (
+            check.protocol,
+            check.port,
+            check.path.clone(),
+            check.matcher.clone(),
+            check.timeout,
+            check.verify.clone(),
+        )
+    };
+    asks(old) != asks(new)
+}
+
+fn index_of(key: Key) -> usize {
+    usize::try_from(key.index).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(failure: Failure, total_millis: u64, ours_millis: u64, expected: Outcome) {
+        let timings = Timings { total: Duration::from_millis(total_millis), ..Timings::default() };
+        let report = Report { outcome: Outcome::Fail(failure), status: None, timings };
+        let (timeout, ours) = (Duration::from_secs(1), Duration::from_millis(ours_millis));
+        assert_eq!(excuse(&report, timeout, ours), expected);
+    }
+
+    #[test]
+    fn a_deadline_missed_while_we_were_late_is_ours() {
+        let overload = Outcome::Inconclusive(Cause::Overload);
+        check(Failure::ResponseTimeout, 1_000, 0, Outcome::Fail(Failure::ResponseTimeout));
+        check(Failure::ResponseTimeout, 1_090, 90, Outcome::Fail(Failure::ResponseTimeout));
+        check(Failure::ResponseTimeout, 1_200, 0, overload);
+        check(Failure::ConnectTimeout, 1_000, 300, overload);
+        check(Failure::TlsTimeout, 1_000, 101, overload);
+    }
+
+    #[test]
+    fn a_failure_that_is_no_deadline_is_the_targets_however_late_we_are() {
+        check(Failure::ConnectRefused, 5_000, 5_000, Outcome::Fail(Failure::ConnectRefused));
+    }
+}
