@@ -56,25 +56,21 @@ fn keys_in(value: &DeValue<'_>, path: &str, found: &mut BTreeSet<(String, String
     }
 }
 
-/// The example with the keys that are absent by default.
+/// The example with the keys that are absent by default; of a key shown twice the first goes.
 fn example_in_full() -> String {
-    let example = example();
-    let lines = example.lines().filter(|line| *line != "protocol = \"HTTP\"");
-    let mut text = String::new();
+    let text = example();
     let mut in_check = false;
-    for line in lines {
-        in_check = line.starts_with("[target_group.health_check]") || (in_check && !line.starts_with('['));
-        let shown = match line.strip_prefix('#') {
-            Some(key) if key.starts_with(|c: char| c.is_ascii_alphabetic()) => key,
-            Some(_) => "",
-            // The line below it that is absent by default takes its place.
-            None if in_check && line.starts_with("protocol") => "",
-            None => line,
-        };
-        text.push_str(shown);
-        text.push('\n');
-    }
-    text
+    let line = |line| -> String {
+        let line: &str = line;
+        in_check =
+            if line.starts_with('[') { line.starts_with("[target_group.health_check]") } else { in_check };
+        match line.strip_prefix('#') {
+            Some(key) if key.starts_with(|c: char| c.is_ascii_alphabetic()) => format!("{key}\n"),
+            None if !(in_check && line.starts_with("protocol")) => format!("{line}\n"),
+            Some(_) | None => "\n".to_owned(),
+        }
+    };
+    text.lines().map(line).collect()
 }
 
 #[test]
@@ -226,6 +222,14 @@ fn a_file_that_cannot_be_read_is_one_error_with_its_name() {
     fs::File::create(&huge).unwrap().set_len((64 << 20) + 1).unwrap();
     let errors = config::load(&huge).unwrap_err().to_string();
     assert!(errors.ends_with("huge.toml: cannot be read: it is longer than 64 MiB"), "{errors}");
+}
+
+#[test]
+fn validate_exits_with_0_for_a_good_file_and_2_for_any_other() {
+    let file = |name: &str| tgprobe::cli::validate::run(&root().join("tests/configs").join(name));
+    assert_eq!(file("good-traps.toml"), 0);
+    assert_eq!(file("bad-many.toml"), 2);
+    assert_eq!(file("no-such-file.toml"), 2);
 }
 
 #[test]

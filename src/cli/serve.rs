@@ -1,12 +1,251 @@
-//! `tgprobe serve`.
+//! `tgprobe serve`: configuration → fleet → listener → wait for a signal.
 
-use crate::cli::args::ServeArgs;
-use crate::cli::exit::Exit;
-use crate::cli::term;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, info, warn};
+
+use crate::cli::args::{CheckFlagArgs, ServeArgs};
+use crate::cli::exit::{Exit, Trouble};
+use crate::cli::{logging, term};
+use crate::config::{self, CheckFlags, Config, Server};
+use crate::discovery::file;
+use crate::model::desired::Desired;
+use crate::model::duration;
+use crate::output::guard::Guard;
+use crate::output::metrics::Metrics;
+use crate::output::routes::{App, Reload, router};
+use crate::output::server;
+use crate::runtime::clock::Clock;
+use crate::runtime::fleet::{Apply, Fleet, Layout};
+use crate::runtime::limits;
+use crate::runtime::view::View;
+
+/// The configuration file is looked at this often.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Reloads that may wait for the one running.
+const RELOADS: usize = 16;
 
 /// Runs the command.
 #[must_use]
-pub fn run(_args: &ServeArgs) -> Exit {
-    term::error("this build has no `serve`");
-    Exit::Usage
+pub fn run(args: &ServeArgs) -> Exit {
+    let loaded = match &args.config {
+        Some(path) => config::load(path),
+        None => config::from_urls(&args.target, &flags(&args.check)),
+    };
+    let mut config = match loaded {
+        Ok(config) => config,
+        Err(errors) => {
+            term::message(&errors.to_string());
+            return Exit::Usage;
+        }
+    };
+    if let Some(listen) = args.listen {
+        config.server.listen = listen;
+    }
+    logging::start(args.log_format, args.log_level);
+    term::end(block_on(async {
+        let running = start(config, args.config.clone()).await?;
+        term::out(&format!("tgprobe listening on http://{}", running.address))?;
+        let signal = wait_for_signal(&running.asks).await?;
+        info!(signal, "Stopping.");
+        running.stop().await;
+        Ok(Exit::Done)
+    }))
+}
+
+/// Runs `main` on a runtime for everything but checks. Lookups that hang are left behind at the end.
+pub fn block_on<T>(main: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("api")
+        .enable_all()
+        .build()
+        .map_err(|error| Trouble::usage(format!("cannot start the runtime: {error}")))?;
+    let result = runtime.block_on(main);
+    runtime.shutdown_background();
+    result
+}
+
+/// A server that runs.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What it shows.
+    pub view: Arc<View>,
+    /// Where new complete sets go.
+    pub applies: mpsc::Sender<Apply>,
+    asks: mpsc::Sender<file::Ask>,
+    fleet: Fleet,
+    listening: tokio::task::JoinHandle<()>,
+}
+
+impl Running {
+    /// Stops in order: no new request, streams end, shards end.
+    pub async fn stop(self) {
+        self.view.stop();
+        drop((self.asks, self.applies));
+        // A listener that panicked has nothing left to stop.
+        _ = self.listening.await;
+        self.fleet.stop().await;
+        info!("Stopped.");
+    }
+}
+
+/// Makes `config` live and listens. `path` is the file to follow, if there is one.
+///
+/// # Errors
+/// If the address cannot be listened on, or the machine has no thread or descriptor left.
+pub async fn start(config: Config, path: Option<PathBuf>) -> Result<Running, Trouble> {
+    let server = config.server;
+    let wrong = |error: io::Error| Trouble::usage(format!("cannot start: {error}"));
+    let listener = TcpListener::bind(server.listen)
+        .await
+        .map_err(|error| Trouble::usage(format!("cannot listen on {}: {error}", server.listen)))?;
+    let address = listener.local_addr().map_err(wrong)?;
+    let layout = layout(&server);
+    let view = View::new(Clock::start(), layout.shards);
+    let fleet = Fleet::start(&view, layout).map_err(wrong)?;
+    let host = Host { view: Arc::clone(&view), applies: fleet.applies(), server: server.clone() };
+    let summary = apply(&host.applies, config.desired).await;
+    let (asks, asked) = mpsc::channel(RELOADS);
+    match path {
+        Some(path) => _ = tokio::spawn(file::run(path, host, asked)),
+        None => _ = tokio::spawn(nothing_to_reload(asked)),
+    }
+    let app = App {
+        metrics: Metrics::new(Arc::clone(&view), server.metrics_target_limit)
+            .map_err(|error| Trouble::usage(format!("cannot start: {error}")))?,
+        view: Arc::clone(&view),
+        reload: reload(asks.clone()),
+        guard: Guard::new(address, server.insecure, server.allowed_hosts.clone()),
+    };
+    let listening = tokio::spawn(server::serve(listener, router(Arc::new(app)), Arc::clone(&view)));
+    info!(%address, shards = layout.shards, in_flight_limit = layout.in_flight_limit, "Listening; {summary}.");
+    Ok(Running { address, view, applies: fleet.applies(), asks, fleet, listening })
+}
+
+fn layout(server: &Server) -> Layout {
+    let cores = std::thread::available_parallelism().ok();
+    let shards = server.shards.or(cores).map_or(1, usize::from);
+    let shards = u16::try_from(shards).unwrap_or(u16::MAX);
+    let descriptors = limits::raise_descriptor_limit();
+    let configured = server.max_checks_in_flight.map(|count| u64::from(count.get()));
+    Layout {
+        shards,
+        in_flight_limit: limits::in_flight_per_shard(descriptors, configured, shards),
+        resolve_interval: server.resolve_interval,
+    }
+}
+
+/// Sends a set to the fleet and waits until it is live. Says what it changed.
+pub async fn apply(applies: &mpsc::Sender<Apply>, desired: Desired) -> String {
+    let (groups, targets) =
+        (desired.groups.len(), desired.groups.iter().map(|group| group.targets.len()).sum::<usize>());
+    let (done, answer) = oneshot::channel();
+    _ = applies.send(Apply { desired, done }).await;
+    let Ok(changes) = answer.await else { return "stopping".to_owned() };
+    format!(
+        "{groups} target groups with {targets} targets are live: {} targets registered, {} deregistered, {} target groups changed",
+        changes.registered, changes.deregistered, changes.updated_groups
+    )
+}
+
+/// What a file needs from this program.
+struct Host {
+    view: Arc<View>,
+    applies: mpsc::Sender<Apply>,
+    server: Server,
+}
+
+impl file::Surroundings for Host {
+    fn load(&self, path: &Path) -> Result<Desired, String> {
+        let config = config::load(path).map_err(|errors| errors.to_string())?;
+        let listens_as_before = Server { listen: self.server.listen, ..config.server };
+        if listens_as_before != self.server {
+            warn!("The [server] table has changed; that takes effect at the next start.");
+        }
+        Ok(config.desired)
+    }
+
+    async fn apply(&self, desired: Desired) -> String {
+        let summary = apply(&self.applies, desired).await;
+        info!("Configuration reloaded; {summary}.");
+        summary
+    }
+
+    fn refused(&self, errors: &str) {
+        self.view.config.successful.store(false, Relaxed);
+        error!("The configuration was refused and nothing has changed:\n{errors}");
+    }
+
+    async fn pause(&self) {
+        self.view.clock.sleep(LOOK_EVERY).await;
+    }
+}
+
+fn reload(asks: mpsc::Sender<file::Ask>) -> Reload {
+    Arc::new(move || {
+        let asks = asks.clone();
+        Box::pin(async move {
+            let (ask, answer) = oneshot::channel();
+            _ = asks.send(ask).await;
+            let answer = answer.await.unwrap_or_else(|_| Err("The server is stopping.".to_owned()));
+            answer.map(|summary| format!("{summary}\n")).map_err(|errors| format!("{errors}\n"))
+        })
+    })
+}
+
+async fn nothing_to_reload(mut asks: mpsc::Receiver<file::Ask>) {
+    while let Some(ask) = asks.recv().await {
+        _ = ask.send(Err(
+            "There is no configuration file to reload: the targets were named on the command line."
+                .to_owned(),
+        ));
+    }
+}
+
+/// Reloads on SIGHUP until SIGTERM or SIGINT comes, and names which.
+async fn wait_for_signal(asks: &mpsc::Sender<file::Ask>) -> Result<&'static str, Trouble> {
+    let listen = |kind| -> Result<Signal, Trouble> {
+        signal(kind).map_err(|error| Trouble::usage(format!("cannot listen for signals: {error}")))
+    };
+    let mut hangup = listen(SignalKind::hangup())?;
+    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok("SIGTERM"),
+            _ = interrupt.recv() => return Ok("SIGINT"),
+            _ = hangup.recv() => {
+                let (ask, answer) = oneshot::channel();
+                if asks.send(ask).await.is_ok() {
+                    // Both outcomes are logged where the file is read; this one is left for servers without a file.
+                    tokio::spawn(async move {
+                        if let Ok(Err(errors)) = answer.await {
+                            warn!("SIGHUP changed nothing: {errors}");
+                        }
+                    });
+                }
+            }
+        }
+    }
+}
+
+fn flags(args: &CheckFlagArgs) -> CheckFlags {
+    CheckFlags {
+        interval: args.interval.map(duration::print),
+        timeout: args.timeout.map(duration::print),
+        healthy_threshold: args.healthy_threshold.map(|count| count.to_string()),
+        unhealthy_threshold: args.unhealthy_threshold.map(|count| count.to_string()),
+        matcher: args.matcher.clone(),
+    }
 }

@@ -98,7 +98,13 @@ pub fn redraw_screen(lines: &[String]) -> Result<(), Trouble> {
 /// Whether standard output may carry colour (<https://no-color.org>: set and not empty means no).
 #[must_use]
 pub fn colour() -> bool {
-    stdout_is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    stdout_is_terminal() && colour_wanted()
+}
+
+/// Whether the user has not asked for no colour.
+#[must_use]
+pub fn colour_wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// `line` in the colour of `state`.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, Server};
 use crate::model::desired::DesiredGroup;
 use crate::model::detection::{self, Delay};
 use crate::model::duration::print;
@@ -39,12 +39,15 @@ pub fn run(path: &Path) -> u8 {
 
 /// What each group of a configuration means: its check, its delays, and what may surprise its operator.
 ///
-/// Ends with an empty line after each group; empty for a configuration without groups.
+/// Ends with an empty line after each group; empty where there is nothing to say.
 #[must_use]
 pub fn summary(config: &Config) -> String {
+    // Writing to a `String` cannot fail.
     let mut text = String::new();
+    if let Some(warning) = exposure(&config.server) {
+        _ = write!(text, "server: {}\n  warning       {warning}\n\n", config.server.listen);
+    }
     for group in &config.desired.groups {
-        // Writing to a `String` cannot fail.
         _ = describe(&mut text, group);
     }
     text
@@ -127,6 +130,17 @@ fn warnings(group: &DesiredGroup) -> Vec<String> {
         );
     }
     warnings
+}
+
+/// What follows from a listener that other machines may reach.
+fn exposure(server: &Server) -> Option<&'static str> {
+    match (server.listen.ip().to_canonical().is_loopback(), server.insecure) {
+        (true, _) => None,
+        (false, false) => {
+            Some("not loopback: readable by whoever reaches it; writes, such as reload, are refused")
+        }
+        (false, true) => Some("not loopback, and `insecure = true`: whoever reaches it may write"),
+    }
 }
 
 fn plain_to_tls_port(group: &DesiredGroup, check: &HealthCheck) -> bool {

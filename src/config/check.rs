@@ -36,6 +36,8 @@ pub(super) struct Typed {
     pub(super) matcher: Field<Matcher>,
     pub(super) stale_after: Field<Duration>,
     pub(super) verify: Field<Verify>,
+    /// Where `verify` stands, good or not.
+    pub(super) verify_at: Option<Place>,
     /// What stands before a name in a message: nothing for a key, `--` for a flag.
     pub(super) dashes: &'static str,
 }
@@ -67,6 +69,10 @@ pub(super) fn read(
         verify: table
             .table("verify", &keys::VERIFY, problems)
             .and_then(|table, _| verify::read(&table, authorities, problems)),
+        verify_at: match table.value("verify") {
+            Field::Given(found) => Some(found.place),
+            Field::Absent | Field::Wrong => None,
+        },
         dashes: "",
     }
 }
@@ -101,11 +107,11 @@ impl Typed {
         let default = HealthCheck::default();
         self.timeout_fits(&default, problems);
         self.stale_after_fits(&default, problems);
-        if let (Field::Given(verify), Some((Protocol::Http, _))) =
-            (&self.verify, self.protocol.known(default.protocol))
+        if let (Some(place), Some((Protocol::Http, _))) =
+            (&self.verify_at, self.protocol.known(default.protocol))
         {
-            let message = "verification of the certificate needs `protocol = \"HTTPS\"` in the health check";
-            problems.add(verify.place.clone(), message.to_owned());
+            let message = "found with an HTTP check; allowed: in a health check with `protocol = \"HTTPS\"`";
+            problems.clash(place.clone(), message.to_owned());
         }
         let interval = self.interval.or(default.interval);
         HealthCheck {
@@ -159,7 +165,7 @@ impl Typed {
             ),
             (None, None) => return,
         };
-        problems.add(place.clone(), message);
+        problems.clash(place.clone(), message);
     }
 
     fn stale_after_fits(&self, default: &HealthCheck, problems: &mut Problems<'_>) {
@@ -168,7 +174,7 @@ impl Typed {
             && stale.value < interval
         {
             let (found, interval) = (duration::print(stale.value), duration::print(interval));
-            problems.add(
+            problems.clash(
                 stale.place.clone(),
                 format!("found \"{found}\"; allowed: at least one interval, \"{interval}\""),
             );

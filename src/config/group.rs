@@ -180,7 +180,7 @@ impl Minimum {
                 or_default(dns_at),
                 or_default(routing_at)
             );
-            problems.add(place.clone(), message);
+            problems.clash(place.clone(), message);
         }
     }
 

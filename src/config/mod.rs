@@ -1,6 +1,6 @@
 //! From text to a configuration that cannot be wrong.
 //!
-//! Two steps: what was typed ([`table`] and the modules that read one table each, every value right in itself), then
+//! Two steps: what was typed (`table` and the modules that read one table each, every value right in itself), then
 //! what is meant (defaults, rules between fields, canonical forms). Every error of the text is found in one go, each
 //! with line, column and key. No clock, no network; the only disk is the one file and the certificates it names.
 
@@ -9,6 +9,7 @@ mod errors;
 mod group;
 mod keys;
 mod problems;
+mod recover;
 mod server;
 mod table;
 mod targets;
@@ -75,9 +76,11 @@ pub fn load(path: &Path) -> Result<Config, Errors> {
 pub fn parse(text: &str, file: &str, read: &dyn Fn(&Path) -> io::Result<Vec<u8>>) -> Result<Config, Errors> {
     let (document, syntax) = DeTable::parse_recoverable(text);
     let mut problems = Problems::new(text, file);
-    for error in syntax {
-        problems.syntax(error.message(), error.span());
+    for error in &syntax {
+        problems.syntax(error);
     }
+    let readable = problems.readable();
+    let document = readable.as_deref().map_or(document, |text| DeTable::parse_recoverable(text).0);
     let place = Place { key: String::new(), span: Some(0..0) };
     let root = Table::open(document.get_ref(), place, &keys::ROOT, &mut problems);
     let server = root.table("server", &keys::SERVER, &mut problems).given();

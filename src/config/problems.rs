@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::config::errors::{Error, Errors, Excerpt, SHOWN};
+use crate::config::recover;
 
 /// Characters of a source line shown at most, and how many of them before the error.
 const EXCERPT: usize = 110;
@@ -39,6 +40,7 @@ impl Place {
 enum Kind {
     Syntax,
     Missing,
+    Relation,
     Value,
 }
 
@@ -56,6 +58,8 @@ pub(super) struct Problems<'t> {
     file: Arc<str>,
     /// The byte at which each line starts.
     lines: Vec<usize>,
+    /// Lines with an error of syntax, counted from 1.
+    broken: BTreeSet<usize>,
     list: Vec<Problem>,
 }
 
@@ -63,13 +67,20 @@ impl<'t> Problems<'t> {
     /// For a file with this text; both empty for the command line.
     pub(super) fn new(text: &'t str, file: &str) -> Self {
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { text, file: file.into(), lines, list: Vec::new() }
+        Self { text, file: file.into(), lines, broken: BTreeSet::new(), list: Vec::new() }
     }
 
-    /// The text is not TOML here.
-    pub(super) fn syntax(&mut self, message: &str, span: Option<Range<usize>>) {
-        let place = Place { key: String::new(), span };
-        self.list.push(Problem { place, message: format!("not TOML: {message}"), kind: Kind::Syntax });
+    /// The text is not TOML here. The first error of a line stands for those that follow from it.
+    pub(super) fn syntax(&mut self, error: &toml::de::Error) {
+        let span = error.span();
+        if self.broken.insert(self.line(span.as_ref().map_or(0, |span| span.start))) {
+            let place = Place { key: String::new(), span };
+            self.list.push(Problem {
+                place,
+                message: format!("not TOML: {}", error.message()),
+                kind: Kind::Syntax,
+            });
+        }
     }
 
     /// A required key is not there.
@@ -87,6 +98,23 @@ impl<'t> Problems<'t> {
         self.list.push(Problem { place, message, kind: Kind::Value });
     }
 
+    /// Two values, each right in itself, do not go together.
+    pub(super) fn clash(&mut self, place: Place, message: String) {
+        self.list.push(Problem { place, message, kind: Kind::Relation });
+    }
+
+    /// The text as far as it is TOML; `None` if all of it is. Records the errors hidden behind those known.
+    pub(super) fn readable(&mut self) -> Option<String> {
+        if self.broken.is_empty() {
+            return None;
+        }
+        let (readable, more) = recover::readable(self.text, &self.broken, &self.lines);
+        for error in &more {
+            self.syntax(error);
+        }
+        Some(readable)
+    }
+
     /// The line of a byte, counted from 1.
     pub(super) fn line(&self, at: usize) -> usize {
         self.lines.partition_point(|start| *start <= at)
@@ -94,21 +122,10 @@ impl<'t> Problems<'t> {
 
     /// All problems as errors in the order of the file, or `None` if there are none.
     pub(super) fn finish(mut self) -> Option<Errors> {
-        // Where the syntax is broken, what follows from it is noise: a value that could not be read is not also
-        // missing, and a line is not wrong twice.
-        let broken: BTreeSet<usize> = self
-            .list
-            .iter()
-            .filter(|problem| problem.kind == Kind::Syntax)
-            .map(|problem| self.line(problem.place.span.as_ref().map_or(0, |span| span.start)))
-            .collect();
         let mut list = std::mem::take(&mut self.list);
-        if !broken.is_empty() {
-            list.retain(|problem| match (problem.kind, &problem.place.span) {
-                (Kind::Syntax, _) | (Kind::Value, None) => true,
-                (Kind::Missing, _) => false,
-                (Kind::Value, Some(span)) => !broken.contains(&self.line(span.start)),
-            });
+        // Where the syntax is broken, what could not be read is neither missing nor at its default.
+        if !self.broken.is_empty() {
+            list.retain(|problem| matches!(problem.kind, Kind::Syntax | Kind::Value));
         }
         list.sort_by_key(|problem| problem.place.span.as_ref().map_or(0, |span| span.start));
         let mut errors = Vec::with_capacity(list.len());
@@ -244,13 +261,13 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_line_is_not_also_wrong_and_nothing_is_missing_then() {
+    fn nothing_is_missing_where_the_syntax_is_broken() {
         let mut problems = Problems::new("a =\nb = 1\n", "a.toml");
         let root = Place { key: String::new(), span: Some(0..0) };
         problems.missing(&root, "c", "a number");
-        problems.add(root.below("a", 0..1), "wrong".to_owned());
+        problems.clash(root.below("a", 0..1), "too small beside the default of d".to_owned());
         problems.add(root.below("b", 8..9), "wrong".to_owned());
-        problems.syntax("no value", Some(3..3));
+        problems.syntax(&toml::de::DeTable::parse("a =\n").unwrap_err());
         let keys: Vec<_> = problems.finish().unwrap().iter().map(|error| error.key.clone()).collect();
         assert_eq!(keys, ["", "b"]);
     }

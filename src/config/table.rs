@@ -163,19 +163,14 @@ impl<'a> Table<'a> {
     }
 
     /// A table below this one.
-    pub(super) fn table(
-        &self,
-        key: &str,
-        keys: &'static Keys,
-        problems: &mut Problems<'_>,
-    ) -> Field<Table<'a>> {
+    pub(super) fn table(&self, key: &str, keys: &'static Keys, problems: &mut Problems<'_>) -> Field<Self> {
         self.value(key).and_then(|value, place| {
             let Some(entries) = value.as_table() else {
                 let allowed = format!("a table `[{}]` with {}", keys.table, keys.keys.join(", "));
                 problems.add(place.clone(), values::refuse(&describe(value), &allowed));
                 return None;
             };
-            Some(Table::open(entries, place.clone(), keys, problems))
+            Some(Self::open(entries, place.clone(), keys, problems))
         })
     }
 

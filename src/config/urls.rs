@@ -54,7 +54,7 @@ pub fn from_urls(urls: &[String], flags: &CheckFlags) -> Result<Config, Errors> 
     let typed = typed(flags, &mut problems);
     let targets = targets(&read, &mut problems);
     let first = read.first().map(|url| (url.protocol, url.port, url.path.clone()));
-    let (protocol, port, path) = first.unwrap_or((Protocol::Http, 80, "/".to_owned()));
+    let (protocol, port, path) = first.unwrap_or_else(|| (Protocol::Http, 80, "/".to_owned()));
     let mut health_check = typed.meant(&mut problems);
     health_check.protocol = protocol;
     health_check.path = path;
@@ -95,9 +95,9 @@ fn targets(urls: &[Url<'_>], problems: &mut Problems<'_>) -> Vec<TargetDescripti
     let mut seen = BTreeSet::new();
     let mut targets = Vec::with_capacity(urls.len());
     for url in urls {
-        let place = || Place::flag(&name(url.text));
+        let place = || Place::flag(&shown(url.text));
         if let Some(first) = urls.first().filter(|first| first.protocol != url.protocol) {
-            let other = name(first.text);
+            let other = shown(first.text);
             problems.add(
                 place(),
                 format!(
@@ -107,7 +107,7 @@ fn targets(urls: &[Url<'_>], problems: &mut Problems<'_>) -> Vec<TargetDescripti
             );
         }
         if let Some(first) = urls.first().filter(|first| first.path != url.path) {
-            let other = name(first.text);
+            let other = shown(first.text);
             problems.add(
                 place(),
                 format!(
@@ -117,17 +117,29 @@ fn targets(urls: &[Url<'_>], problems: &mut Problems<'_>) -> Vec<TargetDescripti
                 ),
             );
         }
-        if seen.insert((&url.id, url.port)) {
-            targets.push(TargetDescription { id: url.id.clone(), port: url.port, zone: None });
-        } else {
-            problems.add(place(), "names the same target as a URL before it".to_owned());
+        let target = TargetDescription { id: url.id.clone(), port: url.port, zone: None };
+        if !seen.insert((&url.id, url.port)) {
+            problems.add(place(), format!("the target {target} a second time; allowed: each target once"));
         }
+        targets.push(target);
     }
     targets
 }
 
+/// A URL as a message may show it. A password typed by mistake is not repeated to a terminal or a log.
+fn shown(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return name(text);
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => name(&format!("{scheme}://…{}", &rest[at..])),
+        None => name(text),
+    }
+}
+
 fn parse<'u>(text: &'u str, problems: &mut Problems<'_>) -> Option<Url<'u>> {
-    let place = Place::flag(&name(text));
+    let place = Place::flag(&shown(text));
     let mut wrong = |reason: &str| problems.add(place.clone(), format!("{reason}; allowed: {URL}"));
     let Some((scheme, rest)) = text.split_once("://") else {
         wrong("no protocol before `://`");

@@ -15,8 +15,11 @@ use crate::model::health::State;
 use crate::model::outcome::Cause;
 use crate::runtime::view::{Histogram, Listing, Snapshot, View, fail_open};
 
+/// Name, help, kind.
+type Family = (&'static str, &'static str, MetricType);
+
 /// Everything exported, in one list: name, help, kind. `docs/metrics.md` describes each.
-const FAMILIES: [(&str, &str, MetricType); 20] = [
+const FAMILIES: [Family; 20] = [
     ("tgprobe_build_info", "A constant 1, labelled with the version.", MetricType::GAUGE),
     ("tgprobe_check_duration_seconds", "How long checks with a verdict took.", MetricType::HISTOGRAM),
     ("tgprobe_check_failures_total", "Checks that failed, by what failed.", MetricType::COUNTER),
@@ -136,7 +139,7 @@ impl Collector for ViewCollector {
 }
 
 /// Samples of each family, in the order of [`FAMILIES`].
-struct Families(Vec<((&'static str, &'static str, MetricType), Vec<Metric>)>);
+struct Families(Vec<(Family, Vec<Metric>)>);
 
 impl Default for Families {
     fn default() -> Self {
@@ -251,7 +254,7 @@ impl Families {
     }
 }
 
-fn finish((name, help, kind): (&str, &str, MetricType), metrics: Vec<Metric>) -> Option<MetricFamily> {
+fn finish((name, help, kind): Family, metrics: Vec<Metric>) -> Option<MetricFamily> {
     if metrics.is_empty() {
         return None;
     }

@@ -160,7 +160,7 @@ impl Control {
                         return;
                     }
                     self.on_happenings(batch.drain(..)).await;
-                    look = look.or(Some(clock.now() + FAIL_OPEN_EVERY));
+                    look = look.or_else(|| Some(clock.now() + FAIL_OPEN_EVERY));
                 }
                 () = clock.sleep_until(look.unwrap_or_default()), if look.is_some() => {
                     look = None;
@@ -227,9 +227,9 @@ impl Control {
         to: TargetHealth,
         at: Tick,
     ) {
-        let reason = to.reason.map_or("", Reason::as_str);
-        let failure = to.failure.map_or("", |failure| failure.naming().label);
-        let description = to.description().unwrap_or_default();
+        let reason = to.reason.map(Reason::as_str);
+        let failure = to.failure.map(|failure| failure.naming().label);
+        let description = to.description();
         info!(target_group = %group, target = %target, from = %from, to = %to.state, reason, failure, description, "Target changed state.");
         if let Some(stats) = self.view.stats(&group) {
             stats.transitions[from.index()][to.state.index()].add(1);

@@ -51,7 +51,16 @@ pub fn resolve(name: &str, current: Option<IpAddr>) -> Resolution {
             return match error.kind() {
                 LookupErrorKind::NoName => Resolution::NotFound,
                 LookupErrorKind::NoData => Resolution::NoAddress,
-                _ => Resolution::Trouble,
+                LookupErrorKind::Again
+                | LookupErrorKind::Badflags
+                | LookupErrorKind::Fail
+                | LookupErrorKind::Family
+                | LookupErrorKind::IO
+                | LookupErrorKind::Memory
+                | LookupErrorKind::Service
+                | LookupErrorKind::Socktype
+                | LookupErrorKind::System
+                | LookupErrorKind::Unknown => Resolution::Trouble,
             };
         }
     };

@@ -403,7 +403,7 @@ async fn attempt(
 ) -> Attempted {
     let address = SocketAddr::new(address, group.group.health_check.port.resolve(target.port));
     let probe = AssertUnwindSafe(group.prober.probe(address, &target.id, &clock)).catch_unwind();
-    let report = probe.await.unwrap_or(Report {
+    let report = probe.await.unwrap_or_else(|_| Report {
         outcome: Outcome::Inconclusive(Cause::Internal),
         status: None,
         timings: Timings::default(),

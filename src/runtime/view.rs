@@ -44,10 +44,13 @@ pub struct Record {
     pub last_conclusive: Option<Tick>,
 }
 
+/// Records that are copied together.
+type Chunk = [Option<Record>; CHUNK];
+
 /// All records of one shard.
 #[derive(Clone, Debug, Default)]
 pub struct ShardView {
-    chunks: Vec<Arc<Vec<Option<Record>>>>,
+    chunks: Vec<Arc<Chunk>>,
 }
 
 impl ShardView {
@@ -63,7 +66,7 @@ impl ShardView {
     pub fn slot(&mut self, index: u32) -> &mut Option<Record> {
         let index = usize::try_from(index).unwrap_or(usize::MAX);
         while self.chunks.len() <= index / CHUNK {
-            self.chunks.push(Arc::new(vec![None; CHUNK]));
+            self.chunks.push(Arc::new([const { None }; CHUNK]));
         }
         &mut Arc::make_mut(&mut self.chunks[index / CHUNK])[index % CHUNK]
     }
