@@ -1,7 +1,6 @@
 //! The command line: every command, every option, the examples of `--help`.
 
 use std::net::SocketAddr;
-use std::num::NonZeroU8;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cli::client::Server;
 use crate::cli::gate::goal::{Aim, Minimum, Name};
+use crate::config::CheckFlags;
 use crate::model::duration;
 use crate::model::target_group::GroupName;
 
@@ -48,7 +48,7 @@ pub enum Command {
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   tgprobe serve --config tgprobe.toml
-  tgprobe serve --target http://10.0.0.5:4567/api/health-check --target http://10.0.0.6:4567/api/health-check
+  tgprobe serve -t http://10.0.0.5:4567/health -t http://10.0.0.6:4567/health
   tgprobe serve --target http://localhost:8080/health --interval 5s --timeout 2s --matcher 200-299")]
 pub struct ServeArgs {
     /// Read target groups from this TOML file
@@ -57,9 +57,6 @@ pub struct ServeArgs {
     /// Check this URL, in a group named `default`; may be given many times
     #[arg(short, long, value_name = "URL")]
     pub target: Vec<String>,
-    /// How the URLs are checked.
-    #[command(flatten)]
-    pub check: CheckFlagArgs,
     /// Listen on this address instead of the one configured; port 0 takes any free port
     #[arg(short, long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
@@ -69,27 +66,44 @@ pub struct ServeArgs {
     /// The least important events to log
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log_level: LogLevel,
+    /// How the URLs are checked.
+    #[command(flatten)]
+    pub check: CheckFlagArgs,
 }
 
-/// The health check of targets named on the command line; what is absent has ALB's default.
+/// The health check of targets named on the command line, as typed; what is absent has ALB's default.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Health check of the URLs")]
 pub struct CheckFlagArgs {
     /// From the start of one check to the start of the next [ALB: 30s]
-    #[arg(long, value_name = "DURATION", value_parser = read_duration, conflicts_with = "config")]
-    pub interval: Option<Duration>,
+    #[arg(long, value_name = "DURATION", conflicts_with = "config")]
+    pub interval: Option<String>,
     /// For connecting, TLS handshake and response head together [ALB: 5s]
-    #[arg(long, value_name = "DURATION", value_parser = read_duration, conflicts_with = "config")]
-    pub timeout: Option<Duration>,
+    #[arg(long, value_name = "DURATION", conflicts_with = "config")]
+    pub timeout: Option<String>,
     /// Passes in a row that make an unhealthy target healthy [ALB: 5]
     #[arg(long, value_name = "COUNT", conflicts_with = "config")]
-    pub healthy_threshold: Option<NonZeroU8>,
+    pub healthy_threshold: Option<String>,
     /// Failures in a row that make a target unhealthy [ALB: 2]
     #[arg(long, value_name = "COUNT", conflicts_with = "config")]
-    pub unhealthy_threshold: Option<NonZeroU8>,
+    pub unhealthy_threshold: Option<String>,
     /// Status codes that pass, such as 200, 200,204 or 200-299 [ALB: 200]
     #[arg(long, value_name = "CODES", conflicts_with = "config")]
     pub matcher: Option<String>,
+}
+
+impl CheckFlagArgs {
+    /// The flags for [`config::from_urls`](crate::config::from_urls), which tells what is wrong with them.
+    #[must_use]
+    pub fn flags(&self) -> CheckFlags {
+        CheckFlags {
+            interval: self.interval.clone(),
+            timeout: self.timeout.clone(),
+            healthy_threshold: self.healthy_threshold.clone(),
+            unhealthy_threshold: self.unhealthy_threshold.clone(),
+            matcher: self.matcher.clone(),
+        }
+    }
 }
 
 /// Arguments of `demo`.
@@ -122,8 +136,8 @@ pub struct CheckArgs {
     #[arg(value_name = "URL|FILE", required = true)]
     pub targets: Vec<String>,
     /// For connecting, TLS handshake and response head together, for URLs [ALB: 5s]
-    #[arg(long, value_name = "DURATION", value_parser = read_duration)]
-    pub timeout: Option<Duration>,
+    #[arg(long, value_name = "DURATION")]
+    pub timeout: Option<String>,
     /// Status codes that pass, such as 200, 200,204 or 200-299, for URLs [ALB: 200]
     #[arg(long, value_name = "CODES")]
     pub matcher: Option<String>,
@@ -171,10 +185,10 @@ pub struct StatusArgs {
   tgprobe wait web --targets 10.0.0.5,10.0.0.6:8080
   tgprobe wait web --targets 10.0.0.5 --for gone
 
-Without --min-healthy every registered, not draining target must be healthy, and there must be at least one.
-A target counts only by a check that started after this command did, unless --accept-current is given.
-Exits with 0 once the goal is reached, 1 if it is out of reach or the timeout passes, 2 for an unknown group,
-3 if the server cannot be reached.")]
+Without --min-healthy every registered, not draining target must be healthy, and at least one.
+A target counts only by a check that started after this command did, unless --accept-current is
+given. Exits with 0 once the goal is reached, 1 if it is out of reach or the timeout passes, 2 for
+an unknown group, 3 if the server cannot be reached.")]
 pub struct WaitArgs {
     /// The group to wait for
     #[arg(value_name = "GROUP", value_parser = read_group)]
