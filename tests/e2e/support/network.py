@@ -54,7 +54,7 @@ class Resolver(Process):
     def __init__(self, network, folder, zone):
         self.zone = folder / "zone.json"
         self.change(zone)
-        script = Path(__file__).with_name("dns.py")
+        script = Path(__file__).with_name("nameserver.py")
         super().__init__([*network.enter, sys.executable, str(script), str(self.zone)], folder / "dns.log")
         self.line("ready")
 

@@ -6,7 +6,7 @@ import re
 import subprocess
 from urllib.parse import quote, urlsplit
 
-from .http import Client
+from .client import Client
 from .process import Process
 
 # Short enough for a test, long enough for a busy machine.
