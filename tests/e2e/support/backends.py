@@ -92,7 +92,9 @@ class Nginx(Process):
         super().__init__(["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")], folder / "nginx.log")
         for port in self.ports.values():
             eventually(lambda port=port: listens(port) or self.popen.poll() is not None)
-        assert self.popen.poll() is None, self.errors()
+        if self.popen.poll() is not None:
+            self.stop()
+            raise AssertionError(self.errors())
 
     def target(self, kind):
         return f"127.0.0.1:{self.ports[kind]}"

@@ -29,14 +29,16 @@ class Process:
         return self.popen.pid
 
     def line(self, prefix="", within=10):
-        """The next line on stdout that begins with `prefix`."""
+        """The next line on stdout that begins with `prefix`. Without one the process is of no use, and is ended."""
         deadline = time.monotonic() + within
         while True:
             try:
                 line = self._lines.get(timeout=max(0, deadline - time.monotonic()))
             except queue.Empty:
+                self.stop()
                 raise AssertionError(f"no line {prefix!r} within {within} s\n{self.errors()}") from None
             if line is None:
+                self.stop()
                 raise AssertionError(f"ended before printing {prefix!r}: {self.popen.wait()}\n{self.errors()}")
             if line.startswith(prefix):
                 return line
