@@ -17,7 +17,7 @@ use crate::output::guard::{Guard, Refusal};
 use crate::output::json::{self, ErrorBody};
 use crate::output::metrics::Metrics;
 use crate::output::{events, page, watch};
-use crate::runtime::view::View;
+use crate::runtime::view::{EventId, View};
 
 /// Takes the configuration anew; answers when it is live, or with every error.
 pub type Reload = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<String, String>> + Send>> + Send + Sync>;
@@ -180,10 +180,8 @@ async fn follow_events(
     if let Some(header) = headers.get("last-event-id") {
         last = Some(header.to_str().unwrap_or_default().to_owned());
     }
-    let last = match last.filter(|text| !text.is_empty()).map(|text| text.parse()).transpose() {
-        Ok(last) => last,
-        Err(error) => return bad(format!("Last-Event-ID cannot be read: {error}.")),
-    };
+    // An id nobody gave out cannot be resumed from; the stream says so, since a browser could not recover from a 400.
+    let last = last.filter(|text| !text.is_empty()).map(|text| text.parse().unwrap_or(EventId::UNKNOWN));
     events::follow(Arc::clone(&app.view), last, group)
 }
 

@@ -22,6 +22,11 @@ pub struct EventId {
     number: u64,
 }
 
+impl EventId {
+    /// An id of no process, for what cannot be read.
+    pub const UNKNOWN: Self = Self { boot: 0, number: 0 };
+}
+
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.boot, self.number)

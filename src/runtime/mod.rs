@@ -6,6 +6,7 @@
 //!                    └──── happenings ────┘──► journal (events)
 //! ```
 
+pub mod attempt;
 pub mod clock;
 pub mod fleet;
 pub mod journal;

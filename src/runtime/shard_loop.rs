@@ -4,12 +4,9 @@
 //! thread runs nothing else: no request, scrape, log writer or name lookup ever delays a check.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -23,9 +20,10 @@ use crate::model::target::TargetDescription;
 use crate::model::target_group::{GroupName, TargetGroup};
 use crate::model::tick::Tick;
 use crate::probe::Prober;
+use crate::runtime::attempt::{Attempted, Done, Group, attempt, excuse};
 use crate::runtime::clock::Clock;
 use crate::runtime::resolver::Resolution;
-use crate::runtime::telemetry::{GroupStats, ShardStats};
+use crate::runtime::telemetry::ShardStats;
 use crate::runtime::view::{Record, ShardView, View};
 
 /// Readers see a change at most this much later.
@@ -33,9 +31,6 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(50);
 
 /// Checks started in one turn. More wait for the next turn, so that answers are read in between.
 const STARTS_PER_TURN: usize = 64;
-
-/// Lateness of our own below this is not held against a check that timed out: timers are this coarse anyway.
-const STALL_TOLERANCE: Duration = Duration::from_millis(20);
 
 /// A turn that begins this much after it was due is a stall of ours; less is the coarseness of timers.
 const STALL: Duration = Duration::from_millis(10);
@@ -73,15 +68,6 @@ pub struct Shell {
     pub in_flight_limit: usize,
 }
 
-/// One group as the shard needs it, shared by its targets.
-#[derive(Debug)]
-struct Group {
-    group: Arc<TargetGroup>,
-    settings: Arc<Settings>,
-    prober: Prober,
-    stats: Arc<GroupStats>,
-}
-
 /// What the loop keeps of a target beside the rules' part.
 #[derive(Debug)]
 struct Local {
@@ -90,16 +76,6 @@ struct Local {
     group: Arc<Group>,
     resolution: Resolution,
 }
-
-/// A check that ended.
-struct Done {
-    job: Job,
-    started: Tick,
-    report: Report,
-}
-
-/// A check that ended, and how long this thread had been late altogether when it began.
-type Attempted = (Done, Duration);
 
 /// Everything that can happen to a shard.
 enum Input {
@@ -391,39 +367,6 @@ impl Loop {
     }
 }
 
-/// One check on its own task. A probe that panics is our own trouble, and its job still comes back.
-async fn attempt(
-    job: Job,
-    group: Arc<Group>,
-    target: Arc<TargetDescription>,
-    address: IpAddr,
-    clock: Clock,
-    started: Tick,
-    stalled: Duration,
-) -> Attempted {
-    let address = SocketAddr::new(address, group.group.health_check.port.resolve(target.port));
-    let probe = AssertUnwindSafe(group.prober.probe(address, &target.id, &clock)).catch_unwind();
-    let report = probe.await.unwrap_or_else(|_| Report {
-        outcome: Outcome::Inconclusive(Cause::Internal),
-        status: None,
-        timings: Timings::default(),
-    });
-    (Done { job, started, report }, stalled)
-}
-
-/// A deadline that passed while we ran late ourselves proves nothing (docs/semantics.md, "Our own lateness").
-fn excuse(report: &Report, timeout: Duration, ours: Duration) -> Outcome {
-    let timed_out = matches!(
-        report.outcome,
-        Outcome::Fail(Failure::ConnectTimeout | Failure::TlsTimeout | Failure::ResponseTimeout)
-    );
-    let late = report.timings.total.saturating_sub(timeout).max(ours);
-    if timed_out && late > STALL_TOLERANCE.max(timeout / 10) {
-        return Outcome::Inconclusive(Cause::Overload);
-    }
-    report.outcome
-}
-
 /// Whether a check of `new` asks something else than one of `old` did, so that streaks cannot be carried on.
 fn asks_anew(old: &TargetGroup, new: &TargetGroup) -> bool {
     let asks = |group: &TargetGroup| {
@@ -442,32 +385,4 @@ fn asks_anew(old: &TargetGroup, new: &TargetGroup) -> bool {
 
 fn index_of(key: Key) -> usize {
     usize::try_from(key.index).unwrap_or(usize::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(failure: Failure, total_millis: u64, ours_millis: u64, expected: Outcome) {
-        let timings = Timings { total: Duration::from_millis(total_millis), ..Timings::default() };
-        let report = Report { outcome: Outcome::Fail(failure), status: None, timings };
-        let (timeout, ours) = (Duration::from_secs(1), Duration::from_millis(ours_millis));
-        assert_eq!(excuse(&report, timeout, ours), expected);
-    }
-
-    #[test]
-    fn a_deadline_missed_while_we_were_late_is_ours() {
-        let overload = Outcome::Inconclusive(Cause::Overload);
-        check(Failure::ResponseTimeout, 1_000, 0, Outcome::Fail(Failure::ResponseTimeout));
-        check(Failure::ResponseTimeout, 1_090, 90, Outcome::Fail(Failure::ResponseTimeout));
-        check(Failure::ResponseTimeout, 1_200, 0, overload);
-        check(Failure::ConnectTimeout, 1_000, 300, overload);
-        check(Failure::TlsTimeout, 1_000, 101, overload);
-    }
-
-    #[test]
-    fn a_failure_that_is_no_deadline_is_the_targets_however_late_we_are() {
-        check(Failure::ConnectRefused, 5_000, 5_000, Outcome::Fail(Failure::ConnectRefused));
-    }
 }

@@ -1,0 +1,111 @@
+//! One check on its own task, and the judgement whether a missed deadline was ours.
+
+use std::net::{IpAddr, SocketAddr};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+
+use crate::engine::machine::Settings;
+use crate::engine::shard::Job;
+use crate::model::failure::Failure;
+use crate::model::outcome::{Cause, Outcome, Report, Timings};
+use crate::model::target::TargetDescription;
+use crate::model::target_group::TargetGroup;
+use crate::model::tick::Tick;
+use crate::probe::Prober;
+use crate::runtime::clock::Clock;
+use crate::runtime::telemetry::GroupStats;
+
+/// Lateness of our own below this is not held against a check that timed out: timers are this coarse anyway.
+const STALL_TOLERANCE: Duration = Duration::from_millis(20);
+
+/// One group as the shard needs it, shared by its targets.
+#[derive(Debug)]
+pub struct Group {
+    /// Its settings as they were given.
+    pub group: Arc<TargetGroup>,
+    /// The part the rules need.
+    pub settings: Arc<Settings>,
+    /// What checks its targets.
+    pub prober: Prober,
+    /// What is counted for it.
+    pub stats: Arc<GroupStats>,
+}
+
+/// A check that ended.
+#[derive(Debug)]
+pub struct Done {
+    /// The permission, to be given back.
+    pub job: Job,
+    /// When it began.
+    pub started: Tick,
+    /// What became of it.
+    pub report: Report,
+}
+
+/// A check that ended, and how long this thread had been late altogether when it began.
+pub type Attempted = (Done, Duration);
+
+/// One check on its own task. A probe that panics is our own trouble, and its job still comes back.
+pub async fn attempt(
+    job: Job,
+    group: Arc<Group>,
+    target: Arc<TargetDescription>,
+    address: IpAddr,
+    clock: Clock,
+    started: Tick,
+    stalled: Duration,
+) -> Attempted {
+    let address = SocketAddr::new(address, group.group.health_check.port.resolve(target.port));
+    let probe = AssertUnwindSafe(group.prober.probe(address, &target.id, &clock)).catch_unwind();
+    let report = probe.await.unwrap_or_else(|_| Report {
+        outcome: Outcome::Inconclusive(Cause::Internal),
+        status: None,
+        timings: Timings::default(),
+    });
+    (Done { job, started, report }, stalled)
+}
+
+/// A deadline that passed while we ran late ourselves proves nothing (docs/semantics.md, "Our own lateness").
+#[must_use]
+pub fn excuse(report: &Report, timeout: Duration, ours: Duration) -> Outcome {
+    let timed_out = matches!(
+        report.outcome,
+        Outcome::Fail(Failure::ConnectTimeout | Failure::TlsTimeout | Failure::ResponseTimeout)
+    );
+    let late = report.timings.total.saturating_sub(timeout).max(ours);
+    if timed_out && late > STALL_TOLERANCE.max(timeout / 10) {
+        return Outcome::Inconclusive(Cause::Overload);
+    }
+    report.outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(failure: Failure, total_millis: u64, ours_millis: u64, expected: Outcome) {
+        let timings = Timings { total: Duration::from_millis(total_millis), ..Timings::default() };
+        let report = Report { outcome: Outcome::Fail(failure), status: None, timings };
+        let (timeout, ours) = (Duration::from_secs(1), Duration::from_millis(ours_millis));
+        assert_eq!(excuse(&report, timeout, ours), expected);
+    }
+
+    #[test]
+    fn a_deadline_missed_while_we_were_late_is_ours() {
+        let overload = Outcome::Inconclusive(Cause::Overload);
+        check(Failure::ResponseTimeout, 1_000, 0, Outcome::Fail(Failure::ResponseTimeout));
+        check(Failure::ResponseTimeout, 1_090, 90, Outcome::Fail(Failure::ResponseTimeout));
+        check(Failure::ResponseTimeout, 1_200, 0, overload);
+        check(Failure::ConnectTimeout, 1_000, 300, overload);
+        check(Failure::TlsTimeout, 1_000, 101, overload);
+    }
+
+    #[test]
+    fn a_failure_that_is_no_deadline_is_the_targets_however_late_we_are() {
+        check(Failure::ConnectRefused, 5_000, 5_000, Outcome::Fail(Failure::ConnectRefused));
+    }
+}
