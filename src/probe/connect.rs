@@ -30,26 +30,25 @@ pub(super) async fn connect(address: SocketAddr, phase: &mut Phase) -> io::Resul
     }
     let stream = TcpStream::from_std(socket.into())?;
     *phase = Phase::Connect;
+    established(stream, address).await
+}
+
+/// Waits for the network's answer, and refuses a connection to itself.
+///
+/// Where nothing listens on a local port of the ephemeral range, the kernel may choose that very port as ours, and
+/// the socket's own packets then answer each other (RFC 9293, section 3.5, simultaneous open).
+async fn established(stream: TcpStream, address: SocketAddr) -> io::Result<TcpStream> {
     stream.writable().await?;
     if let Some(error) = stream.take_error()? {
         return Err(error);
     }
-    refuse_self(&stream, address)?;
-    Ok(stream)
-}
-
-/// Refuses a connection to itself.
-///
-/// Where nothing listens on a local port of the ephemeral range, the kernel may choose that very port as ours, and
-/// the socket's own packets then answer each other (RFC 9293, section 3.5, simultaneous open).
-fn refuse_self(stream: &TcpStream, address: SocketAddr) -> io::Result<()> {
     let local = stream.local_addr()?;
-    if (local.ip(), local.port()) != (address.ip(), address.port()) {
-        return Ok(());
+    if (local.ip(), local.port()) == (address.ip(), address.port()) {
+        // Closed by a reset, so that no TIME_WAIT keeps the target from its port.
+        SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
+        return Err(Errno::CONNREFUSED.into());
     }
-    // Closed by a reset, so that no TIME_WAIT keeps the target from its port.
-    SockRef::from(stream).set_linger(Some(Duration::ZERO))?;
-    Err(Errno::CONNREFUSED.into())
+    Ok(stream)
 }
 
 #[cfg(test)]
@@ -66,7 +65,8 @@ mod tests {
         let stream = TcpStream::from_std(socket.into()).unwrap();
         let address = own.as_socket().unwrap();
         assert_eq!(stream.peer_addr().unwrap(), stream.local_addr().unwrap());
-        assert_eq!(refuse_self(&stream, address).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        let error = established(stream, address).await.unwrap_err();
+        assert_eq!(Errno::from_io_error(&error), Some(Errno::CONNREFUSED));
     }
 
     #[tokio::test]

@@ -309,13 +309,15 @@ mod tests {
             _ = read(&bytes);
         }
 
-        // An independent parser as a witness. It refuses folded lines and later minor versions and skips empty lines
-        // at the start; those are left out.
+        // An independent parser as a witness. It refuses folded lines and later minor versions, skips empty lines
+        // at the start and knows no TLS; those are left out.
         #[test]
         fn another_parser_finds_the_same_status(bytes in answers()) {
             let text = String::from_utf8_lossy(&bytes);
-            prop_assume!(!text.starts_with(['\r', '\n']) && !text.contains("\n ") && !text.contains("\n\t"));
-            prop_assume!(!text.contains("HTTP/1.2"));
+            let later = text.split("HTTP/1.").skip(1).any(|rest| rest.starts_with(|c: char| ('2'..='9').contains(&c)));
+            if later || text.starts_with(['\r', '\n', '\u{15}', '\u{16}']) || text.contains("\n ") || text.contains("\n\t") {
+                return Ok(());
+            }
             let mut fields = [httparse::EMPTY_HEADER; MAX_HEADERS];
             let mut response = httparse::Response::new(&mut fields);
             let theirs = response.parse(&bytes);

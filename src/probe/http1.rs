@@ -295,6 +295,18 @@ mod tests {
     }
 
     #[test]
+    fn an_alert_tells_more_than_a_request_that_was_not_sent() {
+        let sending = Some(Outcome::Fail(Failure::SendReset));
+        let reset = io::Error::from(Errno::CONNRESET);
+        assert_eq!(unanswered(sending, &reset), Outcome::Fail(Failure::SendReset));
+        assert_eq!(unanswered(None, &reset), Outcome::Fail(Failure::ResponseReset));
+        let alert = rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired);
+        let alert = io::Error::new(io::ErrorKind::InvalidData, alert);
+        assert_eq!(unanswered(sending, &alert), Outcome::Fail(Failure::TlsAlert(116)));
+        assert_eq!(unanswered(None, &alert), Outcome::Fail(Failure::TlsAlert(116)));
+    }
+
+    #[test]
     fn an_ipv6_address_stands_in_brackets_and_the_port_is_always_written() {
         let http1 = Http1::new(&HealthCheck::default());
         for (id, port, host) in [

@@ -167,7 +167,31 @@ async fn a_name_is_asked_for_and_an_address_is_not() {
         judge(&probe(&over_tls(verify), &backend, id).await, Outcome::Pass, "ctr");
     }
     let name = Some("web.internal".to_owned());
-    assert_eq!(backend.server_names(), [None, name.clone(), None, name]);
+    let asked: Vec<_> = backend.handshakes().into_iter().map(|handshake| handshake.server_name).collect();
+    assert_eq!(asked, [None, name.clone(), None, name]);
+}
+
+#[tokio::test]
+async fn no_session_is_taken_up_again() {
+    for version in [&TLS12, &TLS13] {
+        let backend = answering(self_signed(&[version], None));
+        let prober = Prober::new(&over_tls(None));
+        for _ in 0..3 {
+            let report = prober.probe(backend.address(), "web.internal", &Clock::start()).await;
+            judge(&report, Outcome::Pass, "ctr");
+        }
+        let resumed: Vec<_> = backend.handshakes().into_iter().map(|handshake| handshake.resumed).collect();
+        assert_eq!(resumed, [false; 3]);
+    }
+}
+
+#[tokio::test]
+async fn the_target_hears_a_farewell() {
+    for version in [&TLS12, &TLS13] {
+        let backend = answering(self_signed(&[version], None));
+        judge(&probe(&over_tls(None), &backend, "127.0.0.1").await, Outcome::Pass, "ctr");
+        assert!(backend.farewell());
+    }
 }
 
 #[tokio::test]

@@ -6,11 +6,11 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::{HandshakeKind, ServerConfig, ServerConnection, StreamOwned};
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 /// What the backend does with every connection.
@@ -48,12 +48,22 @@ pub(crate) enum Behaviour {
     Tls(Arc<ServerConfig>, Box<Self>),
 }
 
+/// What the backend saw of a TLS handshake.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Handshake {
+    /// The name asked for.
+    pub(crate) server_name: Option<String>,
+    /// Whether an earlier session was taken up.
+    pub(crate) resumed: bool,
+}
+
 /// A running backend; stops accepting when dropped.
 #[derive(Debug)]
 pub(crate) struct Backend {
     address: SocketAddr,
     received: Arc<Mutex<Vec<u8>>>,
-    server_names: Arc<Mutex<Vec<Option<String>>>>,
+    handshakes: Arc<Mutex<Vec<Handshake>>>,
+    farewells: mpsc::Receiver<bool>,
     connections: Arc<AtomicUsize>,
     written: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
@@ -71,17 +81,19 @@ impl Backend {
     /// A backend on `address`.
     pub(crate) fn listen(address: &str, behaviour: Behaviour) -> Self {
         let listener = TcpListener::bind(address).unwrap();
+        let (farewell, farewells) = mpsc::channel();
         let backend = Self {
             address: listener.local_addr().unwrap(),
             received: Arc::default(),
-            server_names: Arc::default(),
+            handshakes: Arc::default(),
+            farewells,
             connections: Arc::default(),
             written: Arc::default(),
             stop: Arc::default(),
         };
         let stop = Arc::clone(&backend.stop);
         let connections = Arc::clone(&backend.connections);
-        let tap = backend.tap();
+        let tap = backend.tap(farewell);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 if stop.load(Ordering::SeqCst) {
@@ -99,10 +111,11 @@ impl Backend {
         backend
     }
 
-    fn tap(&self) -> Tap {
+    fn tap(&self, farewells: mpsc::Sender<bool>) -> Tap {
         Tap {
             received: Arc::clone(&self.received),
-            server_names: Arc::clone(&self.server_names),
+            handshakes: Arc::clone(&self.handshakes),
+            farewells,
             written: Arc::clone(&self.written),
         }
     }
@@ -117,9 +130,14 @@ impl Backend {
         self.received.lock().unwrap().clone()
     }
 
-    /// The server name each TLS handshake asked for.
-    pub(crate) fn server_names(&self) -> Vec<Option<String>> {
-        self.server_names.lock().unwrap().clone()
+    /// The TLS handshakes finished so far.
+    pub(crate) fn handshakes(&self) -> Vec<Handshake> {
+        self.handshakes.lock().unwrap().clone()
+    }
+
+    /// Waits for the end of a TLS connection that was to be kept: whether the checker said farewell.
+    pub(crate) fn farewell(&self) -> bool {
+        self.farewells.recv_timeout(READ_LIMIT).unwrap()
     }
 
     /// How many connections were accepted.
@@ -145,7 +163,8 @@ impl Drop for Backend {
 #[derive(Clone)]
 struct Tap {
     received: Arc<Mutex<Vec<u8>>>,
-    server_names: Arc<Mutex<Vec<Option<String>>>>,
+    handshakes: Arc<Mutex<Vec<Handshake>>>,
+    farewells: mpsc::Sender<bool>,
     written: Arc<AtomicUsize>,
 }
 
@@ -199,8 +218,14 @@ fn play(behaviour: &Behaviour, mut tcp: TcpStream, tap: &Tap) -> std::io::Result
             while stream.conn.is_handshaking() {
                 stream.conn.complete_io(&mut stream.sock)?;
             }
-            tap.server_names.lock().unwrap().push(stream.conn.server_name().map(str::to_owned));
-            talk(inside, &mut stream, tap)?;
+            tap.handshakes.lock().unwrap().push(Handshake {
+                server_name: stream.conn.server_name().map(str::to_owned),
+                resumed: stream.conn.handshake_kind() == Some(HandshakeKind::Resumed),
+            });
+            let end = talk(inside, &mut stream, tap);
+            // Without a farewell the end of the connection is an error here (RFC 8446, section 6.1). Nobody may listen.
+            _ = tap.farewells.send(end.is_ok());
+            end?;
             if matches!(**inside, Behaviour::AnswerAndReset(_)) {
                 return reset(&stream.sock);
             }
