@@ -12,13 +12,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
-use crate::cli::args::{CheckFlagArgs, ServeArgs};
+use crate::cli::args::ServeArgs;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::{logging, term};
-use crate::config::{self, CheckFlags, Config, Server};
+use crate::config::{self, Config, Server};
 use crate::discovery::file;
 use crate::model::desired::Desired;
-use crate::model::duration;
 use crate::output::guard::Guard;
 use crate::output::metrics::Metrics;
 use crate::output::routes::{App, Reload, router};
@@ -39,7 +38,7 @@ const RELOADS: usize = 16;
 pub fn run(args: &ServeArgs) -> Exit {
     let loaded = match &args.config {
         Some(path) => config::load(path),
-        None => config::from_urls(&args.target, &flags(&args.check)),
+        None => config::from_urls(&args.target, &args.check.flags()),
     };
     let mut config = match loaded {
         Ok(config) => config,
@@ -237,15 +236,5 @@ async fn wait_for_signal(asks: &mpsc::Sender<file::Ask>) -> Result<&'static str,
                 }
             }
         }
-    }
-}
-
-fn flags(args: &CheckFlagArgs) -> CheckFlags {
-    CheckFlags {
-        interval: args.interval.map(duration::print),
-        timeout: args.timeout.map(duration::print),
-        healthy_threshold: args.healthy_threshold.map(|count| count.to_string()),
-        unhealthy_threshold: args.unhealthy_threshold.map(|count| count.to_string()),
-        matcher: args.matcher.clone(),
     }
 }
