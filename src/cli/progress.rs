@@ -65,10 +65,10 @@ impl Reporter {
             self.pending |= line != self.last;
             return;
         }
-        term::redraw_line(&format!(
-            "[{} left] {line}",
-            term::span(Duration::from_secs(standing.left.as_secs()))
-        ));
+        let seconds = |span: Duration| term::span(Duration::from_secs(span.as_secs()));
+        let holds = standing.progress.holds_until.map(|until| until.saturating_sub(standing.now));
+        let holds = holds.map(|left| format!(" for {} more", seconds(left))).unwrap_or_default();
+        term::redraw_line(&format!("[{} left] {line}{holds}", seconds(standing.left)));
         (self.last, self.drawn, self.pending) = (line, Some(standing.now), false);
     }
 

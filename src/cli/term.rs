@@ -83,7 +83,8 @@ pub fn redraw_line(line: &str) {
 pub fn redraw_screen(lines: &[String]) -> Result<(), Trouble> {
     let (_, rows) = size();
     let room = rows.saturating_sub(2).max(1);
-    let mut text = "\x1b[H".to_owned();
+    // Lines longer than the terminal is wide are cut by the terminal itself, colours and all.
+    let mut text = "\x1b[?7l\x1b[H".to_owned();
     for line in lines.iter().take(room) {
         text.push_str(line);
         text.push_str("\x1b[K\n");
@@ -91,8 +92,8 @@ pub fn redraw_screen(lines: &[String]) -> Result<(), Trouble> {
     if let Some(more) = lines.len().checked_sub(room).filter(|more| *more > 0) {
         text.push_str(&format!("… and {more} more\x1b[K\n"));
     }
-    text.push_str("\x1b[J");
-    out(text.trim_end_matches('\n'))
+    text.push_str("\x1b[J\x1b[?7h");
+    out(&text)
 }
 
 /// Draws a table below what is on the terminal and puts the cursor back on its first line, so that the next one takes

@@ -258,9 +258,9 @@ impl<'a> Wait<'a> {
         let group = &self.args.group;
         let aim = self.args.aim;
         let message = match aim {
-            Aim::Gone => format!("{group}: {counting} of {needed} targets gone after {after}"),
+            Aim::Gone => format!("{group}: {counting} of {needed} gone after {after}"),
             Aim::Healthy | Aim::Unhealthy => {
-                format!("{group}: {counting} targets {aim}, {needed} needed, after {after}")
+                format!("{group}: {counting} {aim}, {needed} needed, after {after}")
             }
         };
         self.finish("reached", Exit::Done, message)
