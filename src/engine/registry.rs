@@ -277,3 +277,6 @@ fn weight(group: &TargetGroup) -> u64 {
     };
     price * 1_000_000_000 / millis(group.health_check.interval).max(1)
 }
+
+#[cfg(test)]
+mod tests;
