@@ -178,7 +178,7 @@ async fn follow_events(
     }
     // A browser that reconnects sends the header; it is newer than what the page asked for at first.
     if let Some(header) = headers.get("last-event-id") {
-        last = Some(header.to_str().unwrap_or_default().to_owned());
+        last = Some(String::from_utf8_lossy(header.as_bytes()).into_owned());
     }
     // An id nobody gave out cannot be resumed from; the stream says so, since a browser could not recover from a 400.
     let last = last.filter(|text| !text.is_empty()).map(|text| text.parse().unwrap_or(EventId::UNKNOWN));

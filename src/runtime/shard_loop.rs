@@ -93,7 +93,8 @@ struct Loop {
     groups: BTreeMap<GroupName, Arc<Group>>,
     records: ShardView,
     running: JoinSet<Attempted>,
-    /// `Removed` that found no room in the queue; they must not be lost. At most one per target.
+    /// What happened since the last publish, to be told after the next one: whoever hears of a transition and looks
+    /// sees it. At most a few per target.
     unsaid: Vec<Happening>,
     dirty: bool,
     published: Tick,
@@ -132,7 +133,7 @@ pub async fn drive(shell: Shell, mut inbox: mpsc::Receiver<Message>) {
         }
         state.shard.on_tick(now);
         let more = state.start_due(now);
-        state.tell_events();
+        state.take_events();
         state.publish(now);
         wake = if more { Some(now) } else { state.next_wake() };
         if more {
@@ -278,17 +279,15 @@ impl Loop {
         self.local_mut(key).map_or(Duration::MAX, |local| local.group.group.health_check.timeout)
     }
 
-    /// Tells the world what the rules have decided this turn.
-    fn tell_events(&mut self) {
-        let unsaid = std::mem::take(&mut self.unsaid);
-        unsaid.into_iter().for_each(|happening| self.tell(happening));
+    /// Takes in what the rules have decided this turn.
+    fn take_events(&mut self) {
         while let Some(event) = self.shard.poll_event() {
             match event {
                 Event::Changed(key, transition) => {
                     let Some(local) = self.local_mut(key) else { continue };
                     let (name, target) = (local.group.group.name.clone(), Arc::clone(&local.target));
                     self.refresh(key, None);
-                    self.tell(Happening::Changed(name, target, transition));
+                    self.unsaid.push(Happening::Changed(name, target, transition));
                 }
                 Event::Removed(key) => {
                     let Some(local) = self.locals.get_mut(index_of(key)).and_then(Option::take) else {
@@ -298,7 +297,7 @@ impl Loop {
                     self.dirty = true;
                     let name = local.group.group.name.clone();
                     let now = self.shell.clock.now();
-                    self.tell(Happening::Removed(name.clone(), local.target, key, now));
+                    self.unsaid.push(Happening::Removed(name.clone(), local.target, key, now));
                     drop(local.group);
                     // The group's shared part goes with its last target.
                     if self.groups.get(&name).is_some_and(|group| Arc::strong_count(group) == 1) {
@@ -313,6 +312,7 @@ impl Loop {
         use mpsc::error::TrySendError::{Closed, Full};
         match self.shell.happenings.try_send((self.shell.number, happening)) {
             Ok(()) => (),
+            // The registry must hear of it, so it waits for the next publish.
             Err(Full((_, happening @ Happening::Removed(..)))) => self.unsaid.push(happening),
             Err(Full((_, Happening::Changed(..))) | Closed(_)) => self.stats.events_dropped.add(1),
         }
@@ -321,11 +321,14 @@ impl Loop {
     fn publish(&mut self, now: Tick) {
         self.stats.in_flight.set(u64::try_from(self.running.len()).unwrap_or(u64::MAX));
         self.stats.skipped.set(self.shard.skipped());
-        if self.dirty && self.published + PUBLISH_EVERY <= now {
-            self.dirty = false;
-            self.published = now;
+        if self.published + PUBLISH_EVERY > now || !(self.dirty || !self.unsaid.is_empty()) {
+            return;
+        }
+        self.published = now;
+        if std::mem::take(&mut self.dirty) {
             self.shell.view.publish_shard(self.shell.number, self.records.clone());
         }
+        std::mem::take(&mut self.unsaid).into_iter().for_each(|happening| self.tell(happening));
     }
 
     fn next_wake(&self) -> Option<Tick> {

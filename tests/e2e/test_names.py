@@ -37,7 +37,7 @@ def test_a_broken_resolver_is_not_the_targets_fault(serve, start, folder, networ
     target = f"web.test:{backend.port}"
     server = serve(names(target), network)
     before = server.wait_for("web", target, state="healthy")
-    assert before["address"] == "127.0.0.1"
+    assert before["address"] == f"127.0.0.1:{backend.port}"
 
     dns.change({"web.test": "SERVFAIL"})
     labels = {"target_group": "web", "cause": "resolver"}
@@ -63,21 +63,21 @@ def test_an_address_that_changes_is_followed_and_one_in_use_is_kept(serve, start
     dns = resolver({"web.test": ["127.0.0.1"]})
     target = f"web.test:{backend.port}"
     server = serve(names(target), network)
-    server.wait_for("web", target, state="healthy", address="127.0.0.1")
+    server.wait_for("web", target, state="healthy", address=f"127.0.0.1:{backend.port}")
 
     # Nothing listens on the second address: the story's service listens on the first only.
     dns.change({"web.test": ["127.0.0.2"]})
-    found = server.wait_for("web", target, state="unhealthy", address="127.0.0.2")
+    found = server.wait_for("web", target, state="unhealthy", address=f"127.0.0.2:{backend.port}")
     assert found["last_check"]["failure"] == "connect_refused"
 
     # The address in use is among the answers, so the lower one does not replace it.
     dns.change({"web.test": ["127.0.0.1", "127.0.0.2", "127.0.0.3"]})
     before = server.metric("tgprobe_checks_total", target_group="web")
     eventually(lambda: server.metric("tgprobe_checks_total", target_group="web") >= before + 6, within=20)
-    assert server.target("web", target)["address"] == "127.0.0.2"
+    assert server.target("web", target)["address"] == f"127.0.0.2:{backend.port}"
 
     dns.change({"web.test": ["127.0.0.3", "127.0.0.1"]})
-    server.wait_for("web", target, state="healthy", address="127.0.0.1")
+    server.wait_for("web", target, state="healthy", address=f"127.0.0.1:{backend.port}")
 
 
 def test_a_silent_resolver_delays_no_other_target(serve, start, folder, network, resolver):

@@ -82,20 +82,25 @@ def test_every_state_is_counted_zeros_included(serve, plain):
     )
     assert counted == [0, 0, 1, 0, 0, 0, 0]
     assert server.metric("tgprobe_target_group_fail_open", target_group="web") == 1
-    assert server.metric("tgprobe_transitions_total", target_group="web", **{"from": "initial", "to": "unhealthy"}) == 1
+    change = {"target_group": "web", "from": "initial", "to": "unhealthy"}
+    assert eventually(lambda: server.metric("tgprobe_transitions_total", **change)) == 1
     assert server.metric("tgprobe_check_failures_total", target_group="web", failure="status_mismatch") >= 2
     assert server.metric("tgprobe_build_info") == 1
 
 
 def test_targets_beyond_the_limit_have_no_series_of_their_own(serve, plain):
-    backends = [plain(200) for _ in range(3)]
-    server = serve(config(group("web", [backend.target for backend in backends]), metrics_target_limit=2))
-    for backend in backends:
-        server.wait_for("web", backend.target, state="healthy")
-    assert eventually(lambda: server.metric("tgprobe_target_series_dropped")) == 1
+    backends = [plain(200) for _ in range(5)]
+    targets = [backend.target for backend in backends]
+    # A group that does not fit is left out whole, and one after it that fits is not.
+    groups = [group("a", targets[:1]), group("b", targets[:4]), group("c", targets[4:])]
+    server = serve(config(*groups, metrics_target_limit=3))
+    for name, target in [("a", targets[0]), *(("b", target) for target in targets[:4]), ("c", targets[4])]:
+        server.wait_for(name, target, state="healthy")
+    assert server.metric("tgprobe_target_series_dropped") == 4
     series = [line for line in server.http.get("/metrics").text.splitlines() if line.startswith("tgprobe_target_healthy{")]
     assert len(series) == 2
-    assert server.metric("tgprobe_targets", target_group="web", state="healthy") == 3
+    assert not any('target_group="b"' in line for line in series), series
+    assert server.metric("tgprobe_targets", target_group="b", state="healthy") == 4
 
 
 @pytest.mark.parametrize(
