@@ -321,7 +321,7 @@ impl Loop {
     fn publish(&mut self, now: Tick) {
         self.stats.in_flight.set(u64::try_from(self.running.len()).unwrap_or(u64::MAX));
         self.stats.skipped.set(self.shard.skipped());
-        if self.published + PUBLISH_EVERY > now || !(self.dirty || !self.unsaid.is_empty()) {
+        if self.published + PUBLISH_EVERY > now || (!self.dirty && self.unsaid.is_empty()) {
             return;
         }
         self.published = now;
