@@ -21,6 +21,8 @@ pub fn start(format: LogFormat, level: LogLevel) {
         .with_max_level(level)
         .with_writer(std::io::stderr)
         .with_target(false)
+        // A line that cannot be written is lost; saying so on the same standard error would panic on a full disk.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal() && term::colour_wanted());
     let started = match format {
         LogFormat::Text => builder.try_init(),
