@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tracing::debug;
 
 use crate::engine::machine::{Settings, Transition};
 use crate::engine::place;
@@ -270,6 +271,8 @@ impl Loop {
         let key = done.job.key;
         if let Some(local) = self.local_mut(key) {
             local.group.stats.observe(&done.report);
+            let Report { outcome, status, timings } = done.report;
+            debug!(target_group = %local.group.group.name, target = %local.target, ?outcome, status, seconds = timings.total.as_secs_f64(), "Checked.");
         }
         self.shard.on_outcome(done.job, done.report.outcome, now);
         self.refresh(key, Some((done.started, done.report)));
@@ -321,7 +324,8 @@ impl Loop {
     fn publish(&mut self, now: Tick) {
         self.stats.in_flight.set(u64::try_from(self.running.len()).unwrap_or(u64::MAX));
         self.stats.skipped.set(self.shard.skipped());
-        if self.published + PUBLISH_EVERY > now || !(self.dirty || !self.unsaid.is_empty()) {
+        let nothing_new = !self.dirty && self.unsaid.is_empty();
+        if nothing_new || self.published + PUBLISH_EVERY > now {
             return;
         }
         self.published = now;
