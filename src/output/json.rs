@@ -228,10 +228,10 @@ pub fn target(listing: &Listing, seen: &Seen<'_>) -> Target {
     }
 }
 
-/// A moment as it is shown.
+/// A moment as it is shown: always with three decimals, so that texts sort as the moments do.
 #[must_use]
 pub fn time(tick: Tick) -> String {
-    timestamp(tick).to_string()
+    format!("{:.3}", timestamp(tick))
 }
 
 fn unregistered(listing: &Listing, description: &TargetDescription) -> Target {
