@@ -51,10 +51,13 @@ pub fn run(args: &ServeArgs) -> Exit {
     if let Some(listen) = args.listen {
         config.server.listen = listen;
     }
-    logging::start(args.log_format, args.log_level);
+    let _log = logging::start(args.log_format, args.log_level);
     term::end(block_on(async {
         let running = start(config, followed).await?;
-        term::out(&format!("tgprobe listening on http://{}", running.address))?;
+        if let Err(trouble) = term::out(&format!("tgprobe listening on http://{}", running.address)) {
+            // Whoever started the server does not listen, or its disk is full; the targets are checked all the same.
+            warn!(trouble = trouble.message, "The address could not be printed.");
+        }
         let signal = wait_for_signal(&running.asks).await?;
         info!(signal, "Stopping.");
         running.stop().await;

@@ -208,28 +208,30 @@ pub fn target(listing: &Listing, seen: &Seen<'_>) -> Target {
     let plain = told(listing, seen.target, seen.health);
     let Some(record) = seen.record else { return plain };
     let status = &record.status;
+    // A deregistration is seen before its shard has heard of it; until then these speak of the state before.
+    let heard = status.health == seen.health;
     let (passes, failures) = match status.streak {
         Streak::Passes(count) => (count, 0),
         Streak::Fails(count) => (0, count),
     };
     Target {
         address: record.address.map(|ip| std::net::SocketAddr::new(ip, plain.health_check_port).to_string()),
-        since: Some(time(status.since)),
+        since: heard.then(|| time(status.since)),
         last_check: last_check(record),
         last_conclusive_check: record.last_conclusive.map(time),
         last_conclusive_state: status.conclusive_state.as_str(),
         passes_in_a_row: passes,
         failures_in_a_row: failures,
-        next_check: status.next_check.map(time),
+        next_check: status.next_check.filter(|_| heard).map(time),
         drain_ends: status.drain_ends.map(time),
         ..plain
     }
 }
 
-/// A moment as it is shown.
+/// A moment as it is shown: always with three decimals, so that texts sort as the moments do.
 #[must_use]
 pub fn time(tick: Tick) -> String {
-    timestamp(tick).to_string()
+    format!("{:.3}", timestamp(tick))
 }
 
 fn unregistered(listing: &Listing, description: &TargetDescription) -> Target {

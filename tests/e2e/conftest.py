@@ -48,7 +48,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def serve(start, binary, folder):
     """Starts a server over a configuration."""
-    return lambda text, namespace=None: start(Server, binary, folder("server"), text, namespace)
+    return lambda text, namespace=None, **how: start(Server, binary, folder("server"), text, namespace, **how)
 
 
 @pytest.fixture

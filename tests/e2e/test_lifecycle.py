@@ -137,3 +137,20 @@ def test_the_demo_shows_states_within_three_seconds(binary, start, folder):
     assert time.monotonic() - begin < 6
     demo.signal(signal.SIGINT)
     assert demo.wait(5) == 0
+
+
+def test_the_demo_ends_by_itself_and_tells_every_change_off_a_terminal(binary):
+    begin = time.monotonic()
+    done = run(binary, "demo", "--listen", "127.0.0.1:0", "--duration", "4s")
+    took = time.monotonic() - begin
+    assert done.returncode == 0, done
+    assert 4 <= took < 8, took
+    assert "\x1b" not in done.stdout
+    for words in (
+        ["good", "healthy"],
+        ["flapping", "healthy"],
+        ["not listening", "unhealthy", "Health checks failed"],
+        ["failing with 500", "unhealthy", "Health checks failed with these codes: [500]"],
+        ["too slow", "unhealthy", "Request timed out"],
+    ):
+        assert any(line.startswith(words[0]) and all(f" {word}" in line for word in words[1:]) for line in done.stdout.splitlines()), words

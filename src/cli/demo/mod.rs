@@ -32,7 +32,7 @@ const FRAME: Duration = Duration::from_millis(200);
 /// Runs the command.
 #[must_use]
 pub fn run(args: &DemoArgs) -> Exit {
-    logging::start(LogFormat::Text, args.log_level);
+    let _log = logging::start(LogFormat::Text, args.log_level);
     term::end(serve::block_on(async {
         let clock = Clock::start();
         let backends = start_backends(clock).await?;

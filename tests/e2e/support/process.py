@@ -7,13 +7,13 @@ import time
 
 
 class Process:
-    """A running command. Its lines on stdout are kept; stderr goes to `log`."""
+    """A running command. Its lines on stdout are kept; stderr goes to `log`, unless another place for it is given."""
 
-    def __init__(self, command, log, env=None):
+    def __init__(self, command, log, env=None, stderr=None):
         self.log = log
-        with open(log, "ab") as stderr:
+        with open(log, "ab") as file:
             self.popen = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=env, text=True
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr or file, env=env, text=True
             )
         self._lines = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -38,15 +38,18 @@ def config(*groups, **server):
 
 
 class Server(Process):
-    """`tgprobe serve` over a file in a folder of the test's own."""
+    """`tgprobe serve` over a file in a folder of the test's own.
 
-    def __init__(self, binary, folder, text, namespace=None):
+    `prefix` is put before the command and `options` after it, `stderr` is where the log goes.
+    """
+
+    def __init__(self, binary, folder, text, namespace=None, prefix=(), stderr=None, options=()):
         self.binary, self.file, self.namespace = binary, folder / "tgprobe.toml", namespace
         self.file.write_text(text)
-        prefix = namespace.enter if namespace else []
+        prefix = [*(namespace.enter if namespace else []), *prefix]
         env = {key: value for key, value in os.environ.items() if not key.startswith(("TGPROBE_", "RUST_LOG"))}
-        command = [*prefix, binary, "serve", "-c", str(self.file), "--log-format", "json"]
-        super().__init__(command, folder / "server.log", env)
+        command = [*prefix, binary, "serve", "-c", str(self.file), "--log-format", "json", *options]
+        super().__init__(command, folder / "server.log", env, stderr)
         greeting = self.line("tgprobe listening on ")
         address = urlsplit(greeting.removeprefix("tgprobe listening on "))
         host = "127.0.0.1" if address.hostname == "0.0.0.0" else address.hostname
@@ -79,6 +82,10 @@ class Server(Process):
     def events(self, last=None, **query):
         query = "&".join(f"{key}={value}" for key, value in query.items())
         return self.http.stream(f"/api/v1/events?{query}", {"Last-Event-ID": last} if last else None)
+
+    def logged(self):
+        """What it has logged so far, an object a line."""
+        return [json.loads(line) for line in self.errors().splitlines()]
 
     def wait_for(self, name, target, within=20, **wanted):
         """Follows a group until the fields of one target are as wanted, and returns the target."""
