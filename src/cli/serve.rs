@@ -25,6 +25,7 @@ use crate::output::server;
 use crate::runtime::clock::Clock;
 use crate::runtime::fleet::{Apply, Fleet, Layout};
 use crate::runtime::limits;
+use crate::runtime::resolver;
 use crate::runtime::view::View;
 
 /// The configuration file is looked at this often.
@@ -67,6 +68,8 @@ pub fn block_on<T>(main: impl Future<Output = Result<T, Trouble>>) -> Result<T, 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("api")
+        // Every lookup may have its thread, and a few are left for scrapes; tokio's own limit would be 512.
+        .max_blocking_threads(resolver::LOOKUPS + 16)
         .enable_all()
         .build()
         .map_err(|error| Trouble::usage(format!("cannot start the runtime: {error}")))?;
