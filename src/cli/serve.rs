@@ -54,9 +54,11 @@ pub fn run(args: &ServeArgs) -> Exit {
     }
     logging::start(args.log_format, args.log_level);
     term::end(block_on(async {
+        // Before anyone can know that it runs: a signal nobody listens for ends the process at once.
+        let (hangup, end) = (listen(SignalKind::hangup())?, end_signals()?);
         let running = start(config, followed).await?;
         term::out(&format!("tgprobe listening on http://{}", running.address))?;
-        let signal = wait_for_signal(&running.asks).await?;
+        let signal = wait_for_signal(&running.asks, hangup, end).await;
         info!(signal, "Stopping.");
         running.stop().await;
         Ok(Exit::Done)
@@ -220,16 +222,18 @@ async fn nothing_to_reload(mut asks: mpsc::Receiver<file::Ask>) {
     }
 }
 
-/// Waits for SIGTERM or SIGINT and names which.
+/// Listens for SIGTERM and SIGINT from now on; the future names the one that came.
 ///
 /// # Errors
 /// If signals cannot be listened for.
-pub async fn wait_for_end() -> Result<&'static str, Trouble> {
+pub fn end_signals() -> Result<impl Future<Output = &'static str>, Trouble> {
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => Ok("SIGTERM"),
-        _ = interrupt.recv() => Ok("SIGINT"),
-    }
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
+    })
 }
 
 fn listen(kind: SignalKind) -> Result<Signal, Trouble> {
@@ -237,9 +241,12 @@ fn listen(kind: SignalKind) -> Result<Signal, Trouble> {
 }
 
 /// Reloads on SIGHUP until SIGTERM or SIGINT comes, and names which.
-async fn wait_for_signal(asks: &mpsc::Sender<file::Ask>) -> Result<&'static str, Trouble> {
-    let mut hangup = listen(SignalKind::hangup())?;
-    let mut end = std::pin::pin!(wait_for_end());
+async fn wait_for_signal(
+    asks: &mpsc::Sender<file::Ask>,
+    mut hangup: Signal,
+    end: impl Future<Output = &'static str>,
+) -> &'static str {
+    let mut end = std::pin::pin!(end);
     loop {
         tokio::select! {
             signal = &mut end => return signal,
