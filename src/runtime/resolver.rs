@@ -244,6 +244,19 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_taken_when_it_is_due_and_not_before() {
+        let (mut names, mut queue) = (BTreeMap::new(), BTreeSet::new());
+        _ = on_ask(&mut names, Ask::Follow("web".into(), FOLLOWER), Tick(5));
+        // Asked for twice, or forgotten, a name stands in the queue once, or not at all.
+        enqueue(&mut queue, &names, "web".into());
+        enqueue(&mut queue, &names, "web".into());
+        enqueue(&mut queue, &names, "gone".into());
+        assert_eq!(pop_due(&mut queue, Tick(4)), None);
+        assert_eq!(pop_due(&mut queue, Tick(5)), Some((Tick(5), "web".into())));
+        assert_eq!(pop_due(&mut queue, Tick(99)), None);
+    }
+
+    #[test]
     fn a_name_nobody_follows_is_forgotten() {
         let mut names = BTreeMap::new();
         _ = on_ask(&mut names, Ask::Follow("web".into(), FOLLOWER), Tick(0));
