@@ -11,6 +11,7 @@ mod server;
 #[path = "cli/status.rs"]
 mod status;
 
+use std::io::BufRead as _;
 use std::path::Path;
 
 /// Every command; the empty one is the program's own help.
@@ -52,6 +53,20 @@ fn wrong_usage_exits_with_2() {
     {
         server::run("", line, 2);
     }
+}
+
+#[test]
+fn a_server_whose_log_cannot_be_written_runs_on() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let line = "serve --target http://127.0.0.1:1/ --interval 200ms --timeout 100ms --listen 127.0.0.1:0 --log-level trace";
+    let mut child = server::command("", line).stderr(full).spawn().unwrap();
+    let mut first = String::new();
+    std::io::BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    let url = first.trim().strip_prefix("tgprobe listening on ").unwrap().to_owned();
+    server::run(&url, "wait default --for unhealthy --timeout 60s", 0);
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    server::end(child, 0);
 }
 
 #[test]

@@ -25,6 +25,7 @@ use crate::output::server;
 use crate::runtime::clock::Clock;
 use crate::runtime::fleet::{Apply, Fleet, Layout};
 use crate::runtime::limits;
+use crate::runtime::resolver;
 use crate::runtime::view::View;
 
 /// The configuration file is looked at this often.
@@ -53,12 +54,14 @@ pub fn run(args: &ServeArgs) -> Exit {
     }
     let _log = logging::start(args.log_format, args.log_level);
     term::end(block_on(async {
+        // Before anyone can know that it runs: a signal nobody listens for ends the process at once.
+        let (hangup, end) = (listen(SignalKind::hangup())?, end_signals()?);
         let running = start(config, followed).await?;
         if let Err(trouble) = term::out(&format!("tgprobe listening on http://{}", running.address)) {
             // Whoever started the server does not listen, or its disk is full; the targets are checked all the same.
             warn!(trouble = trouble.message, "The address could not be printed.");
         }
-        let signal = wait_for_signal(&running.asks).await?;
+        let signal = wait_for_signal(&running.asks, hangup, end).await;
         info!(signal, "Stopping.");
         running.stop().await;
         Ok(Exit::Done)
@@ -70,6 +73,8 @@ pub fn block_on<T>(main: impl Future<Output = Result<T, Trouble>>) -> Result<T, 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("api")
+        // Every lookup may have its thread, and a few are left for scrapes; tokio's own limit would be 512.
+        .max_blocking_threads(resolver::LOOKUPS + 16)
         .enable_all()
         .build()
         .map_err(|error| Trouble::usage(format!("cannot start the runtime: {error}")))?;
@@ -220,16 +225,18 @@ async fn nothing_to_reload(mut asks: mpsc::Receiver<file::Ask>) {
     }
 }
 
-/// Waits for SIGTERM or SIGINT and names which.
+/// Listens for SIGTERM and SIGINT from now on; the future names the one that came.
 ///
 /// # Errors
 /// If signals cannot be listened for.
-pub async fn wait_for_end() -> Result<&'static str, Trouble> {
+pub fn end_signals() -> Result<impl Future<Output = &'static str>, Trouble> {
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => Ok("SIGTERM"),
-        _ = interrupt.recv() => Ok("SIGINT"),
-    }
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
+    })
 }
 
 fn listen(kind: SignalKind) -> Result<Signal, Trouble> {
@@ -237,9 +244,12 @@ fn listen(kind: SignalKind) -> Result<Signal, Trouble> {
 }
 
 /// Reloads on SIGHUP until SIGTERM or SIGINT comes, and names which.
-async fn wait_for_signal(asks: &mpsc::Sender<file::Ask>) -> Result<&'static str, Trouble> {
-    let mut hangup = listen(SignalKind::hangup())?;
-    let mut end = std::pin::pin!(wait_for_end());
+async fn wait_for_signal(
+    asks: &mpsc::Sender<file::Ask>,
+    mut hangup: Signal,
+    end: impl Future<Output = &'static str>,
+) -> &'static str {
+    let mut end = std::pin::pin!(end);
     loop {
         tokio::select! {
             signal = &mut end => return signal,

@@ -69,7 +69,10 @@ pub async fn run(
                 // A file that is still being written changes again before the next look.
                 let settled = now == seen;
                 seen = now;
-                if settled && now.is_some() && now != taken {
+                // So is one that has been emptied to be written anew, however long that takes: taking it would drain
+                // every target. Whoever means it asks for it.
+                let written = now.is_some_and(|file| file.size > 0);
+                if settled && written && now != taken {
                     taken = now;
                     _ = reload(&path, &surroundings).await;
                 }
@@ -151,6 +154,12 @@ mod tests {
     #[tokio::test]
     async fn a_file_that_does_not_change_is_not_read_again() {
         assert!(play(&[None, None, None]).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_emptied_file_is_still_being_written() {
+        assert!(play(&[Some(""), None, None]).await.is_empty());
+        assert_eq!(play(&[Some(""), None, None, Some("second"), None]).await, ["applied"]);
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tracing::warn;
@@ -23,6 +24,9 @@ const HEAD_LIMIT: usize = 32 * 1_024;
 
 /// A client that has not sent its request head by then is hung up on; so is one that idles between requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A client that takes in nothing of its answer for this long is hung up on.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long answers under way may take once the process is to stop.
 const GRACE: Duration = Duration::from_millis(500);
@@ -64,16 +68,22 @@ async fn accept(
     view: &View,
 ) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
     let permit = Arc::clone(clients).acquire_owned().await.ok()?;
+    let mut warned = false;
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 // Small answers must not wait for more; failing to set it costs a little time only.
                 _ = stream.set_nodelay(true);
+                // The kernel hangs up on a client that takes nothing more in, so that it does not keep its place.
+                _ = SockRef::from(&stream).set_tcp_user_timeout(Some(READ_TIMEOUT));
                 return Some((stream, permit));
             }
             Err(error) if is_clients(&error) => (),
             Err(error) => {
-                warn!(%error, "A client could not be accepted.");
+                // Once until one is accepted again: whatever the trouble, it lasts for longer than one attempt.
+                if !std::mem::replace(&mut warned, true) {
+                    warn!(%error, "A client could not be accepted.");
+                }
                 view.clock.sleep(Duration::from_millis(100)).await;
             }
         }

@@ -15,8 +15,9 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// The comment.
 pub const KEEP_ALIVE_COMMENT: &[u8] = b": keep-alive\n\n";
 
-/// Writes that may wait for a slow client before the stream that feeds them waits too.
-const QUEUE: usize = 16;
+/// Writes that may wait for a slow client before the stream that feeds them waits too. One of them can be the records
+/// of every target of a group, and what a feed that waits has missed it tells as one.
+const QUEUE: usize = 1;
 
 /// Renders one event. `data` is JSON and so has no line breaks of its own.
 #[must_use]

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, error, info, warn};
 
@@ -82,7 +84,7 @@ impl Fleet {
             threads.push(start_thread(shell, inbox)?);
         }
         let (asks, asked) = mpsc::channel(INBOX);
-        tokio::spawn(resolver::run(asked, shards.clone(), view.clock, layout.resolve_interval));
+        tokio::spawn(or_abort(resolver::run(asked, shards.clone(), view.clock, layout.resolve_interval)));
         let (applies, wanted) = mpsc::channel(1);
         let control = Control {
             registry: Registry::new(layout.shards.max(1)),
@@ -91,7 +93,7 @@ impl Fleet {
             asks,
             failing_open: BTreeMap::new(),
         };
-        let control = tokio::spawn(control.run(wanted, heard));
+        let control = tokio::spawn(or_abort(control.run(wanted, heard)));
         Ok(Self { applies, threads, control })
     }
 
@@ -126,6 +128,14 @@ fn start_thread(shell: Shell, inbox: mpsc::Receiver<Message>) -> io::Result<Join
             std::process::abort();
         }
     })
+}
+
+/// Runs a task without which the fleet is only a picture of itself. Should it panic, a supervisor starts anew.
+async fn or_abort(task: impl Future<Output = ()>) {
+    if AssertUnwindSafe(task).catch_unwind().await.is_err() {
+        error!("A task of the fleet panicked; stopping, so that a supervisor can start anew.");
+        std::process::abort();
+    }
 }
 
 /// The task that owns the registry.

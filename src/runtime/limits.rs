@@ -20,8 +20,8 @@ pub fn raise_descriptor_limit() -> u64 {
 /// How many checks may be in flight on each of `shards` shards; at least one.
 #[must_use]
 pub fn in_flight_per_shard(descriptors: u64, configured: Option<u64>, shards: u16) -> u64 {
-    // A quarter is kept back where descriptors are very few, so that the server still answers.
-    let reserve = RESERVE.min(descriptors / 4);
+    // Half is kept back where descriptors are very few, so that the server still answers: some twenty are its own.
+    let reserve = RESERVE.min(descriptors / 2);
     let total = configured.unwrap_or(u64::MAX).min(descriptors - reserve).min(CEILING);
     (total / u64::from(shards.max(1))).max(1)
 }
@@ -36,7 +36,7 @@ mod tests {
             (20_000, None, 2, 9_872),
             (20_000, Some(100), 2, 50),
             (20_000, Some(1), 2, 1),
-            (64, None, 1, 48),
+            (64, None, 1, 32),
             (1_024, Some(5_000), 1, 768),
             (u64::MAX, None, 1, 1_000_000),
         ] {

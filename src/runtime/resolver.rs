@@ -18,7 +18,7 @@ use crate::runtime::clock::Clock;
 use crate::runtime::shard_loop::Message;
 
 /// Lookups at once. Each holds a thread while a name server is silent, usually ten seconds.
-const LOOKUPS: usize = 64;
+pub const LOOKUPS: usize = 64;
 
 /// A name that could not be looked up is tried again this soon.
 const RETRY: Duration = Duration::from_secs(5);
@@ -97,20 +97,26 @@ pub async fn run(
     interval: Duration,
 ) {
     let mut names: BTreeMap<Box<str>, Name> = BTreeMap::new();
+    // Names by when they are looked up next, so that a turn costs the same for ten names and for 100,000. An entry
+    // whose name has been forgotten or moved since is passed over when its moment comes.
+    let mut queue: BTreeSet<(Tick, Box<str>)> = BTreeSet::new();
     let mut running: JoinSet<(Box<str>, Resolution)> = JoinSet::new();
     let permits = Arc::new(Semaphore::new(LOOKUPS));
     loop {
         let now = clock.now();
-        for (text, name) in names.iter_mut().filter(|(_, name)| name.next.is_some_and(|at| at <= now)) {
+        while let Some((at, text)) = pop_due(&mut queue, now) {
+            let Some(name) = names.get_mut(&text).filter(|name| name.next == Some(at)) else { continue };
             name.next = None;
-            running.spawn(look_up(text.clone(), name.resolution, Arc::clone(&permits)));
+            running.spawn(look_up(text, name.resolution, Arc::clone(&permits)));
         }
-        let wake = names.values().filter_map(|name| name.next).min();
+        let wake = queue.first().map(|(at, _)| *at);
         tokio::select! {
             ask = asks.recv() => {
                 let Some(batch) = ask else { return };
                 for ask in batch {
+                    let (Ask::Follow(text, _) | Ask::Forget(text, _)) = ask.clone();
                     let told = on_ask(&mut names, ask, now);
+                    enqueue(&mut queue, &names, text);
                     tell(&shards, told).await;
                 }
             }
@@ -118,10 +124,21 @@ pub async fn run(
                 // `look_up` turns a lookup that panicked into trouble, so only a runtime that stops ends up here.
                 let Ok((text, resolution)) = done else { return };
                 let told = on_answer(&mut names, &text, resolution, clock.now(), interval);
+                enqueue(&mut queue, &names, text);
                 tell(&shards, told).await;
             }
             () = clock.sleep_until(wake.unwrap_or(now)), if wake.is_some() => (),
         }
+    }
+}
+
+fn pop_due(queue: &mut BTreeSet<(Tick, Box<str>)>, now: Tick) -> Option<(Tick, Box<str>)> {
+    if queue.first()?.0 <= now { queue.pop_first() } else { None }
+}
+
+fn enqueue(queue: &mut BTreeSet<(Tick, Box<str>)>, names: &BTreeMap<Box<str>, Name>, text: Box<str>) {
+    if let Some(at) = names.get(&text).and_then(|name| name.next) {
+        queue.insert((at, text));
     }
 }
 
@@ -224,6 +241,19 @@ mod tests {
         let told = on_answer(&mut names, "web", Resolution::Trouble, Tick(20), interval);
         assert_eq!(told.len(), 2);
         assert_eq!(names["web"].next, Some(Tick(5_020)), "trouble is retried sooner");
+    }
+
+    #[test]
+    fn a_name_is_taken_when_it_is_due_and_not_before() {
+        let (mut names, mut queue) = (BTreeMap::new(), BTreeSet::new());
+        _ = on_ask(&mut names, Ask::Follow("web".into(), FOLLOWER), Tick(5));
+        // Asked for twice, or forgotten, a name stands in the queue once, or not at all.
+        enqueue(&mut queue, &names, "web".into());
+        enqueue(&mut queue, &names, "web".into());
+        enqueue(&mut queue, &names, "gone".into());
+        assert_eq!(pop_due(&mut queue, Tick(4)), None);
+        assert_eq!(pop_due(&mut queue, Tick(5)), Some((Tick(5), "web".into())));
+        assert_eq!(pop_due(&mut queue, Tick(99)), None);
     }
 
     #[test]

@@ -111,6 +111,8 @@ async fn show(
     let began = clock.now();
     let mut screen = Screen::default();
     let mut present = true;
+    // Once, before the first frame: a signal between two frames must not be lost.
+    let mut end = std::pin::pin!(serve::end_signals()?);
     loop {
         let now = clock.now();
         if duration.is_some_and(|duration| now.since(began) >= duration) {
@@ -124,7 +126,7 @@ async fn show(
         screen.draw(&running.view.snapshot(), group, backends)?;
         tokio::select! {
             () = clock.sleep(FRAME) => (),
-            signal = serve::wait_for_end() => return signal.map(|_| ()),
+            _ = &mut end => return Ok(()),
         }
     }
 }
