@@ -36,6 +36,7 @@ const RELOADS: usize = 16;
 /// Runs the command.
 #[must_use]
 pub fn run(args: &ServeArgs) -> Exit {
+    let followed = args.config.as_ref().map(|path| (path.clone(), file::Signature::of(path)));
     let loaded = match &args.config {
         Some(path) => config::load(path),
         None => config::from_urls(&args.target, &args.check.flags()),
@@ -52,7 +53,7 @@ pub fn run(args: &ServeArgs) -> Exit {
     }
     let _log = logging::start(args.log_format, args.log_level);
     term::end(block_on(async {
-        let running = start(config, args.config.clone()).await?;
+        let running = start(config, followed).await?;
         if let Err(trouble) = term::out(&format!("tgprobe listening on http://{}", running.address)) {
             // Whoever started the server does not listen, or its disk is full; the targets are checked all the same.
             warn!(trouble = trouble.message, "The address could not be printed.");
@@ -103,11 +104,15 @@ impl Running {
     }
 }
 
-/// Makes `config` live and listens. `path` is the file to follow, if there is one.
+/// Makes `config` live and listens. `followed` is the file it was read from, if there is one, and what the file system
+/// said of it before.
 ///
 /// # Errors
 /// If the address cannot be listened on, or the machine has no thread or descriptor left.
-pub async fn start(config: Config, path: Option<PathBuf>) -> Result<Running, Trouble> {
+pub async fn start(
+    config: Config,
+    followed: Option<(PathBuf, Option<file::Signature>)>,
+) -> Result<Running, Trouble> {
     let server = config.server;
     let wrong = |error: io::Error| Trouble::usage(format!("cannot start: {error}"));
     let listener = TcpListener::bind(server.listen)
@@ -120,8 +125,8 @@ pub async fn start(config: Config, path: Option<PathBuf>) -> Result<Running, Tro
     let host = Host { view: Arc::clone(&view), applies: fleet.applies(), server: server.clone() };
     let summary = apply(&host.applies, config.desired).await;
     let (asks, asked) = mpsc::channel(RELOADS);
-    match path {
-        Some(path) => _ = tokio::spawn(file::run(path, host, asked)),
+    match followed {
+        Some((path, taken)) => _ = tokio::spawn(file::run(path, taken, host, asked)),
         None => _ = tokio::spawn(nothing_to_reload(asked)),
     }
     let app = App {
@@ -208,11 +213,10 @@ fn reload(asks: mpsc::Sender<file::Ask>) -> Reload {
 }
 
 async fn nothing_to_reload(mut asks: mpsc::Receiver<file::Ask>) {
+    const WHY: &str = "There is no configuration file to reload: the targets were named on the command line.";
     while let Some(ask) = asks.recv().await {
-        _ = ask.send(Err(
-            "There is no configuration file to reload: the targets were named on the command line."
-                .to_owned(),
-        ));
+        warn!("{WHY}");
+        _ = ask.send(Err(WHY.to_owned()));
     }
 }
 
@@ -240,15 +244,9 @@ async fn wait_for_signal(asks: &mpsc::Sender<file::Ask>) -> Result<&'static str,
         tokio::select! {
             signal = &mut end => return signal,
             _ = hangup.recv() => {
-                let (ask, answer) = oneshot::channel();
-                if asks.send(ask).await.is_ok() {
-                    // Both outcomes are logged where the file is read; this one is left for servers without a file.
-                    tokio::spawn(async move {
-                        if let Ok(Err(errors)) = answer.await {
-                            warn!("SIGHUP changed nothing: {errors}");
-                        }
-                    });
-                }
+                // Whatever becomes of it is logged where the file is read.
+                let (ask, _) = oneshot::channel();
+                _ = asks.send(ask).await;
             }
         }
     }

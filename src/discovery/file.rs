@@ -31,7 +31,7 @@ pub type Ask = oneshot::Sender<Result<String, String>>;
 
 /// What tells whether a file is another one than before.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Signature {
+pub struct Signature {
     inode: u64,
     size: u64,
     changed: (i64, i64),
@@ -39,15 +39,21 @@ struct Signature {
 
 impl Signature {
     /// `None` while the file cannot be found, as between the two halves of a replacement.
-    fn of(path: &Path) -> Option<Self> {
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
         let data = fs::metadata(path).ok()?;
         Some(Self { inode: data.ino(), size: data.size(), changed: (data.mtime(), data.mtime_nsec()) })
     }
 }
 
-/// Follows `path` until `asks` closes. What is in force already is not applied again at the start.
-pub async fn run(path: PathBuf, surroundings: impl Surroundings, mut asks: mpsc::Receiver<Ask>) {
-    let mut taken = Signature::of(&path);
+/// Follows `path` until `asks` closes. `taken` is what the file was right before the set in force was read from it, so
+/// that no change in between is missed.
+pub async fn run(
+    path: PathBuf,
+    mut taken: Option<Signature>,
+    surroundings: impl Surroundings,
+    mut asks: mpsc::Receiver<Ask>,
+) {
     let mut seen = taken;
     loop {
         tokio::select! {
@@ -124,6 +130,7 @@ mod tests {
         let (looked, mut has_looked) = mpsc::channel(1);
         let scripted = Scripted { looks: Mutex::new(looks), looked, did: Mutex::default() };
         let (ask, asks) = mpsc::channel(1);
+        let taken = Signature::of(&path);
         let script = async {
             has_looked.recv().await;
             for step in steps {
@@ -137,7 +144,7 @@ mod tests {
             }
             drop(ask);
         };
-        tokio::join!(run(path.clone(), &scripted, asks), script);
+        tokio::join!(run(path.clone(), taken, &scripted, asks), script);
         scripted.did.into_inner().unwrap()
     }
 

@@ -171,7 +171,8 @@ impl Registry {
 
     fn apply_group(&mut self, desired: DesiredGroup, changes: &mut Changes) {
         let name = desired.group.name.clone();
-        let Self { groups, tables, generation, commands, .. } = self;
+        let Self { groups, tables, generation, commands, stale, .. } = self;
+        let mut changed = groups.get(&name).is_none_or(|group| !group.desired);
         let group = groups.entry(name.clone()).or_insert_with(|| Group {
             settings: Arc::clone(&desired.group),
             desired: true,
@@ -180,6 +181,7 @@ impl Registry {
         group.desired = true;
         if group.settings != desired.group {
             changes.updated_groups += 1;
+            changed = true;
             let (old, new) = (weight(&group.settings), weight(&desired.group));
             group.settings = desired.group;
             for entry in group.targets.values() {
@@ -200,6 +202,7 @@ impl Registry {
             {
                 continue;
             }
+            changed = true;
             let target = Arc::new(target);
             if let Some(entry) = entry {
                 entry.target = Arc::clone(&target);
@@ -228,16 +231,19 @@ impl Registry {
         for id in unseen {
             let Some(entry) = group.targets.get_mut(&id) else { continue };
             if entry.registered {
+                changed = true;
                 entry.registered = false;
                 commands[usize::from(entry.shard)].push(Command::Deregister(entry.key));
                 changes.deregistered += 1;
             }
         }
-        self.stale.insert(name);
+        if changed {
+            stale.insert(name);
+        }
     }
 
     fn remove_group(&mut self, name: &GroupName, changes: &mut Changes) {
-        let Some(group) = self.groups.get_mut(name) else { return };
+        let Some(group) = self.groups.get_mut(name).filter(|group| group.desired) else { return };
         group.desired = false;
         for entry in group.targets.values_mut().filter(|entry| entry.registered) {
             entry.registered = false;
@@ -271,3 +277,6 @@ fn weight(group: &TargetGroup) -> u64 {
     };
     price * 1_000_000_000 / millis(group.health_check.interval).max(1)
 }
+
+#[cfg(test)]
+mod tests;

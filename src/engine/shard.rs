@@ -3,7 +3,7 @@
 //! ```text
 //!   shell ──register / update / deregister / release──►┌───────┐──poll_job──► shell probes the target
 //!         ──on_tick / on_outcome──────────────────────►│ Shard │──poll_event─► shell publishes it
-//!         ◄─next_wake──────────────────────────────────└───────┘
+//!         ◄─next_check / next_deadline─────────────────└───────┘
 //! ```
 //!
 //! Invariants: a checked target is in exactly one place: queued, out as one [`Job`], or held for its address. A target
@@ -85,10 +85,23 @@ struct Target {
     due: Option<Tick>,
     /// Where it stands in the queue of deadlines: the end of its drain, or the moment it may become stale.
     deadline: Option<Tick>,
-    /// A job of this generation is out.
-    out: Option<u32>,
+    /// The job that is out.
+    out: Option<Flight>,
     /// Waits for its address before the first check.
     held: bool,
+}
+
+/// What a target remembers of its job while that is out.
+#[derive(Clone, Copy, Debug)]
+struct Flight {
+    /// The registration it was given to.
+    generation: u32,
+    /// When it was taken, perhaps later than it was due.
+    started: Tick,
+    /// The earliest place of the target's grid that it can cause to be skipped.
+    skips_from: Tick,
+    /// Whether its answer counts. False once something else is asked: a pass of the old path proves nothing.
+    counts: bool,
 }
 
 /// A thread's share of the targets.
@@ -146,6 +159,11 @@ impl Shard {
             if asks_anew {
                 target.machine.forget_streak();
             }
+            if let Some(flight) = &mut target.out
+                && (asks_anew || !old.checked())
+            {
+                flight.counts = false;
+            }
             if target.machine.is_draining() {
                 return;
             }
@@ -176,7 +194,8 @@ impl Shard {
     /// checked at once.
     pub fn release(&mut self, key: Key, now: Tick) {
         self.with(key, |shard, target| {
-            let waiting = target.held || (target.due.is_some() && !target.machine.has_concluded());
+            let waiting =
+                target.held || (target.due.is_some_and(|due| now < due) && !target.machine.has_concluded());
             target.held = false;
             if waiting && target.place.is_some() && target.out.is_none() {
                 shard.checks.set(key.index, &mut target.due, Some(now));
@@ -207,7 +226,8 @@ impl Shard {
         let (due, index) = self.checks.pop_due(now)?;
         let target = self.targets[usize_of(index)].as_mut()?;
         target.due = None;
-        target.out = Some(target.generation);
+        target.out =
+            Some(Flight { generation: target.generation, started: now, skips_from: due, counts: true });
         if !target.machine.has_started() {
             self.fresh = self.fresh.saturating_sub(1);
             target.machine.on_start();
@@ -217,25 +237,22 @@ impl Shard {
 
     /// Records what became of a job and queues the target's next check.
     pub fn on_outcome(&mut self, job: Job, outcome: Outcome, now: Tick) {
-        let Some(target) = self.targets.get_mut(usize_of(job.key.index)).and_then(Option::take) else {
-            return;
-        };
-        let mut target = target;
+        let slot = usize_of(job.key.index);
+        let Some(mut target) = self.targets.get_mut(slot).and_then(Option::take) else { return };
         // The target may have been deregistered, come back, or be another one altogether while its job was out.
-        if target.out == Some(job.key.generation) {
-            target.out = None;
-            if target.generation == job.key.generation {
+        if let Some(flight) = target.out.take_if(|flight| flight.generation == job.key.generation) {
+            if flight.counts && target.generation == job.key.generation {
                 let change = target.machine.on_outcome(outcome, &target.settings, now);
                 self.events.extend(change.map(|change| Event::Changed(job.key, change)));
             }
             if target.place.is_some() && target.due.is_none() && !target.held {
                 let first = !target.machine.has_started();
-                let next = if first { now } else { self.next_place(&target, job.due, now) };
+                let next = if first { now } else { self.next_place(&target, flight, job.due, now) };
                 self.checks.set(job.key.index, &mut target.due, Some(next));
             }
             self.watch(&mut target, job.key.index);
         }
-        self.targets[usize_of(job.key.index)] = Some(target);
+        self.targets[slot] = Some(target);
     }
 
     /// Takes the oldest event not yet told to anyone.
@@ -308,8 +325,11 @@ impl Shard {
             } else {
                 self.first_check(target, now)
             };
-            // A job of a former life may still be out; its return queues the target.
-            if target.out.is_none() && !target.held {
+            // Places before this moment were never the target's, so a job that is out cannot have missed them. Its
+            // return queues the target, even where the job is of a former life.
+            if let Some(flight) = &mut target.out {
+                flight.skips_from = now + Duration::from_millis(1);
+            } else if !target.held {
                 self.checks.set(index, &mut target.due, Some(due));
             }
         }
@@ -328,12 +348,12 @@ impl Shard {
         }
     }
 
-    /// The next check after one that was due at `due`: the first place at least half an interval later. Places missed
-    /// meanwhile are skipped, never made up for: a slow target must not be probed in a burst.
-    fn next_place(&mut self, target: &Target, due: Tick, now: Tick) -> Tick {
-        let planned = place_from(target, due + target.settings.interval / 2);
-        let next =
-            place_from(target, (due + target.settings.interval / 2).max(now + Duration::from_millis(1)));
+    /// The next check after one that was due at `due`: the first place at least half an interval after it started, so
+    /// that a late check and the one after it are no burst. Places missed meanwhile are skipped, never made up for.
+    fn next_place(&mut self, target: &Target, flight: Flight, due: Tick, now: Tick) -> Tick {
+        let half = target.settings.interval / 2;
+        let planned = place_from(target, (due + half).max(flight.skips_from));
+        let next = place_from(target, (flight.started + half).max(now + Duration::from_millis(1)));
         self.skipped += next.0.saturating_sub(planned.0) / millis(target.settings.interval).max(1);
         next
     }
@@ -375,3 +395,6 @@ fn place_from(target: &Target, from: Tick) -> Tick {
 fn usize_of(index: u32) -> usize {
     usize::try_from(index).unwrap_or(usize::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -66,7 +66,7 @@ pub struct Naming {
 
 impl Failure {
     /// How many kinds there are; [`Failure::kind`] is below this.
-    pub const KINDS: usize = NAMINGS.len();
+    pub const KINDS: usize = 21;
 
     /// One of each kind, in the order of the table.
     pub const ALL: [Self; Self::KINDS] = [
@@ -144,7 +144,7 @@ impl Failure {
 }
 
 /// The one table: a row per kind, in the order of [`Failure::ALL`].
-const NAMINGS: [Naming; 21] = [
+const NAMINGS: [Naming; Failure::KINDS] = [
     failed("name_not_found", "The name does not exist in DNS."),
     failed("no_address", "The name exists in DNS and has no address."),
     failed("connect_refused", "Nothing listens on this port, or a firewall rejects it."),

@@ -36,10 +36,10 @@ pub enum Cause {
 
 impl Cause {
     /// How many there are; [`Cause::kind`] is below this.
-    pub const KINDS: usize = Self::ALL.len();
+    pub const KINDS: usize = 7;
 
     /// Every cause, in the order of [`Cause::kind`].
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; Self::KINDS] = [
         Self::NoDescriptors,
         Self::NoLocalPort,
         Self::NoBuffers,

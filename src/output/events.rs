@@ -43,15 +43,18 @@ pub fn follow(view: Arc<View>, last: Option<EventId>, group: Option<String>) -> 
 async fn feed(view: &View, writer: &Writer, last: Option<EventId>, group: Option<&str>) -> Result<(), ()> {
     let mut changes = view.journal.changes();
     let mut last = last.unwrap_or_else(|| view.journal.newest());
+    let mut quiet = view.clock.now();
     // Answers at once, so that a client knows that it is connected.
     writer.write(KEEP_ALIVE_COMMENT).await?;
     loop {
         changes.borrow_and_update();
         let Resume { entries, last: newest, gap } = view.journal.after(last);
         if gap {
+            quiet = view.clock.now();
             writer.write(event("reset", None, &LOST)).await?;
         }
         for entry in entries.iter().filter(|entry| group.is_none_or(|name| name == entry.group.as_str())) {
+            quiet = view.clock.now();
             writer.write(told(entry)).await?;
         }
         last = newest;
@@ -59,7 +62,11 @@ async fn feed(view: &View, writer: &Writer, last: Option<EventId>, group: Option
             changed = changes.changed() => changed.map_err(|_| ())?,
             () = view.stopped() => return Ok(()),
             () = writer.closed() => return Ok(()),
-            () = view.clock.sleep(KEEP_ALIVE) => writer.write(KEEP_ALIVE_COMMENT).await?,
+            // Counted from what this stream was told last: transitions of other groups keep no client from a timeout.
+            () = view.clock.sleep_until(quiet + KEEP_ALIVE) => {
+                quiet = view.clock.now();
+                writer.write(KEEP_ALIVE_COMMENT).await?;
+            }
         }
     }
 }

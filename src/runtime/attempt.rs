@@ -34,6 +34,19 @@ pub struct Group {
     pub stats: Arc<GroupStats>,
 }
 
+impl Group {
+    /// Whether its checks ask something else than those of `old` did, so that streaks cannot be carried on.
+    #[must_use]
+    pub fn asks_anew(&self, old: &Self) -> bool {
+        let asks = |group: &Self| {
+            let check = &group.group.health_check;
+            let what = (check.protocol, check.port, check.path.clone(), check.matcher.clone());
+            (what, check.timeout, check.verify.clone())
+        };
+        asks(old) != asks(self)
+    }
+}
+
 /// A check that ended.
 #[derive(Debug)]
 pub struct Done {

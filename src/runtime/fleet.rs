@@ -8,11 +8,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::engine::registry::{Changes, Command, Registry};
 use crate::model::desired::Desired;
 use crate::model::health::{Reason, State, TargetHealth};
+use crate::model::outcome::{Outcome, Report};
 use crate::model::target::TargetDescription;
 use crate::model::target_group::GroupName;
 use crate::model::tick::Tick;
@@ -75,6 +76,7 @@ impl Fleet {
                 view: Arc::clone(view),
                 happenings: happenings.clone(),
                 in_flight_limit: usize::try_from(layout.in_flight_limit).unwrap_or(usize::MAX),
+                tell_checks: tracing::enabled!(tracing::Level::DEBUG),
             };
             shards.push(sender);
             threads.push(start_thread(shell, inbox)?);
@@ -116,22 +118,14 @@ impl Fleet {
 fn start_thread(shell: Shell, inbox: mpsc::Receiver<Message>) -> io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     std::thread::Builder::new().name(format!("shard-{}", shell.number)).spawn(move || {
-        let guard = AbortOnPanic;
-        runtime.block_on(drive(shell, inbox));
-        drop(guard);
-    })
-}
-
-/// A shard that is silently gone is the worst state of all: its targets would look healthy for ever.
-struct AbortOnPanic;
-
-impl Drop for AbortOnPanic {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
+        // As a task, not as the runtime's main future: waking that one costs a system call each time.
+        let ended = runtime.block_on(async { tokio::spawn(drive(shell, inbox)).await });
+        if ended.is_err() {
+            // A shard that is silently gone is the worst state of all: its targets would look healthy for ever.
             error!("A shard panicked; stopping, so that a supervisor can start anew.");
             std::process::abort();
         }
-    }
+    })
 }
 
 /// The task that owns the registry.
@@ -200,6 +194,7 @@ impl Control {
                 Happening::Changed(group, target, change) => {
                     self.tell(group, target, change.from, change.to, change.at);
                 }
+                Happening::Checked(group, target, report) => log_check(&group, &target, &report),
                 Happening::Removed(group, target, key, at) => {
                     if target.ip().is_none() {
                         asks.push(Ask::Forget(target.id.clone(), (shard, key)));
@@ -253,6 +248,16 @@ impl Control {
             }
         }
     }
+}
+
+fn log_check(group: &GroupName, target: &TargetDescription, report: &Report) {
+    let (result, failure, cause) = match report.outcome {
+        Outcome::Pass => ("pass", None, None),
+        Outcome::Fail(failure) => ("fail", Some(failure.naming().label), None),
+        Outcome::Inconclusive(cause) => ("inconclusive", None, Some(cause.label())),
+    };
+    let (status, seconds) = (report.status, report.timings.total.as_secs_f64());
+    debug!(target_group = %group, target = %target, result, status, failure, cause, duration_seconds = seconds, "Check ended.");
 }
 
 /// What the resolver must know of a command.

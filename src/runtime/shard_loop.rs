@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tracing::debug;
 
 use crate::engine::machine::{Settings, Transition};
 use crate::engine::place;
@@ -52,6 +51,8 @@ pub enum Happening {
     Changed(GroupName, Arc<TargetDescription>, Transition),
     /// A target's drain is over and it has been forgotten.
     Removed(GroupName, Arc<TargetDescription>, Key, Tick),
+    /// A check ended; told only where single checks are logged.
+    Checked(GroupName, Arc<TargetDescription>, Report),
 }
 
 /// Everything a shard's thread is given.
@@ -67,6 +68,8 @@ pub struct Shell {
     pub happenings: mpsc::Sender<(u16, Happening)>,
     /// Checks that may be in flight at once.
     pub in_flight_limit: usize,
+    /// Whether to tell of every check that ended.
+    pub tell_checks: bool,
 }
 
 /// What the loop keeps of a target beside the rules' part.
@@ -180,7 +183,7 @@ impl Loop {
             Command::Update(key, group) => {
                 let Some(new) = self.group(&group) else { return };
                 let Some(local) = self.local_mut(key) else { return };
-                let asks_anew = asks_anew(&local.group.group, &new.group);
+                let asks_anew = new.asks_anew(&local.group);
                 local.group = Arc::clone(&new);
                 self.shard.update(key, Arc::clone(&new.settings), asks_anew, now);
                 self.refresh(key, None);
@@ -269,10 +272,13 @@ impl Loop {
 
     fn conclude(&mut self, done: Done, now: Tick) {
         let key = done.job.key;
+        let mut checked = None;
         if let Some(local) = self.local_mut(key) {
             local.group.stats.observe(&done.report);
-            let Report { outcome, status, timings } = done.report;
-            debug!(target_group = %local.group.group.name, target = %local.target, ?outcome, status, seconds = timings.total.as_secs_f64(), "Checked.");
+            checked = Some((local.group.group.name.clone(), Arc::clone(&local.target)));
+        }
+        if let Some((name, target)) = checked.filter(|_| self.shell.tell_checks) {
+            self.tell(Happening::Checked(name, target, done.report));
         }
         self.shard.on_outcome(done.job, done.report.outcome, now);
         self.refresh(key, Some((done.started, done.report)));
@@ -317,6 +323,7 @@ impl Loop {
             Ok(()) => (),
             // The registry must hear of it, so it waits for the next publish.
             Err(Full((_, happening @ Happening::Removed(..)))) => self.unsaid.push(happening),
+            Err(Full((_, Happening::Checked(..)))) => (),
             Err(Full((_, Happening::Changed(..))) | Closed(_)) => self.stats.events_dropped.add(1),
         }
     }
@@ -324,8 +331,7 @@ impl Loop {
     fn publish(&mut self, now: Tick) {
         self.stats.in_flight.set(u64::try_from(self.running.len()).unwrap_or(u64::MAX));
         self.stats.skipped.set(self.shard.skipped());
-        let nothing_new = !self.dirty && self.unsaid.is_empty();
-        if nothing_new || self.published + PUBLISH_EVERY > now {
+        if self.published + PUBLISH_EVERY > now || (!self.dirty && self.unsaid.is_empty()) {
             return;
         }
         self.published = now;
@@ -372,22 +378,6 @@ impl Loop {
     fn local_mut(&mut self, key: Key) -> Option<&mut Local> {
         self.locals.get_mut(index_of(key))?.as_mut().filter(|local| local.key == key)
     }
-}
-
-/// Whether a check of `new` asks something else than one of `old` did, so that streaks cannot be carried on.
-fn asks_anew(old: &TargetGroup, new: &TargetGroup) -> bool {
-    let asks = |group: &TargetGroup| {
-        let check = &group.health_check;
-        (
-            check.protocol,
-            check.port,
-            check.path.clone(),
-            check.matcher.clone(),
-            check.timeout,
-            check.verify.clone(),
-        )
-    };
-    asks(old) != asks(new)
 }
 
 fn index_of(key: Key) -> usize {

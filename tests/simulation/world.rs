@@ -1,0 +1,209 @@
+//! The registry with its shards, a wish that changes, time that jumps, and answers that come late.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tgprobe::engine::registry::{Command, Listing, Registry};
+use tgprobe::engine::shard::Key;
+use tgprobe::model::desired::Desired;
+use tgprobe::model::failure::Failure;
+use tgprobe::model::outcome::{Cause, Outcome};
+use tgprobe::model::target_group::{GroupName, TargetGroup};
+use tgprobe::model::tick::Tick;
+
+use super::dice::Dice;
+use super::turn::Lane;
+use super::wish::Wish;
+
+/// A group's name and a target's id; all ports are equal here.
+type Id = (GroupName, Box<str>);
+
+/// Where the registry has put a target.
+#[derive(Clone, Copy)]
+struct Home {
+    shard: usize,
+    key: Key,
+    registered: bool,
+}
+
+pub(crate) struct World {
+    pub(crate) dice: Dice,
+    pub(crate) now: Tick,
+    pub(crate) registry: Registry,
+    pub(crate) lanes: Vec<Lane>,
+    pub(crate) wish: Wish,
+    homes: BTreeMap<Id, Home>,
+    groups: BTreeMap<GroupName, Arc<TargetGroup>>,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut dice = Dice(seed);
+        let wish = Wish::first(&mut dice);
+        let shards = if wish.is_crowd() { 1 } else { dice.pick(&[1, 2, 3]) };
+        let mut world = Self {
+            now: Tick(1_790_000_000_000 + dice.roll(100_000)),
+            dice,
+            registry: Registry::new(shards),
+            lanes: (0..shards).map(|_| Lane::default()).collect(),
+            wish,
+            homes: BTreeMap::new(),
+            groups: BTreeMap::new(),
+        };
+        world.apply();
+        world
+    }
+
+    pub(crate) fn steps(&mut self) -> u64 {
+        100 + self.dice.roll(300)
+    }
+
+    /// Lets one random thing happen, then gives every shard its turn.
+    pub(crate) fn step(&mut self) {
+        match self.dice.roll(100) {
+            0..10 => {
+                (0..=self.dice.roll(3)).for_each(|_| self.wish.mutate(&mut self.dice));
+                self.apply();
+            }
+            10..40 => self.answer_some(),
+            40..46 => self.pick_target(Lane::release),
+            46..48 => self.pick_target(Lane::disturb),
+            48..56 => {
+                let shard = self.dice.index(self.lanes.len());
+                let waiting = self.lanes[shard].removed.len();
+                if waiting > 0 {
+                    let position = self.dice.index(waiting);
+                    self.tell_removed(shard, position);
+                }
+            }
+            56..97 => {
+                let longest = self.dice.pick(&[20, 500, 500, 3_000, 3_000, 12_000]);
+                self.now = self.now + self.dice.millis(longest);
+            }
+            // We stall ourselves.
+            _ => self.now = self.now + self.dice.millis(150_000),
+        }
+        let cap = self.dice.pick(&[usize::MAX, usize::MAX, usize::MAX, 3]);
+        for lane in &mut self.lanes {
+            let obeyed = if self.dice.once_in(4) { self.dice.index(3) } else { usize::MAX };
+            for command in lane.inbox.drain(..obeyed.min(lane.inbox.len())).collect::<Vec<_>>() {
+                lane.obey(command, self.dice.once_in(5), self.now);
+            }
+            lane.turn(cap, self.now);
+            lane.compare_all();
+        }
+    }
+
+    /// Hands the wish to the registry and checks that its commands lead exactly there.
+    pub(crate) fn apply(&mut self) {
+        let desired = self.wish.desired();
+        self.registry.apply(desired.clone());
+        let commands = self.registry.take_commands();
+        let mut updated: BTreeSet<Key> = BTreeSet::new();
+        for (shard, commands) in commands.into_iter().enumerate() {
+            for command in commands {
+                self.check_command(shard, &command, &mut updated);
+                self.lanes[shard].inbox.push_back(command);
+            }
+        }
+        for one in &desired.groups {
+            self.groups.insert(one.group.name.clone(), Arc::clone(&one.group));
+        }
+        let wanted: BTreeSet<Id> = ids(&desired).collect();
+        let registered = self.homes.iter().filter(|(_, home)| home.registered);
+        assert_eq!(registered.map(|(id, _)| id.clone()).collect::<BTreeSet<_>>(), wanted);
+        if self.dice.once_in(4) {
+            self.registry.apply(desired);
+            assert!(self.registry.take_commands().iter().all(Vec::is_empty), "the same wish changes nothing");
+        }
+        self.check_listings();
+    }
+
+    /// Lets the registry hear, perhaps late, that a shard has forgotten a target.
+    pub(crate) fn tell_removed(&mut self, shard: usize, position: usize) {
+        let (name, target, key) = self.lanes[shard].removed.swap_remove(position);
+        self.registry.on_removed(u16::try_from(shard).unwrap(), &name, &target, key);
+        let id = (name, target.id.clone());
+        if self.homes.get(&id).is_some_and(|home| home.shard == shard && home.key == key) {
+            self.homes.remove(&id);
+        }
+        self.check_listings();
+    }
+
+    fn check_command(&mut self, shard: usize, command: &Command, updated: &mut BTreeSet<Key>) {
+        match command {
+            Command::Register(key, group, target) => {
+                let id = (group.name.clone(), target.id.clone());
+                if let Some(home) = self.homes.get(&id) {
+                    assert!(!home.registered, "{id:?} is registered already");
+                    assert_eq!((home.shard, home.key.index), (shard, key.index), "{id:?} has moved");
+                } else {
+                    let taken = |home: &Home| home.shard == shard && home.key.index == key.index;
+                    assert!(!self.homes.values().any(taken), "the place of {id:?} is not free");
+                }
+                assert!(self.homes.values().all(|home| home.key.generation != key.generation));
+                self.homes.insert(id, Home { shard, key: *key, registered: true });
+            }
+            Command::Update(key, group) => {
+                assert_ne!(self.groups.get(&group.name), Some(group), "{} did not change", group.name);
+                assert!(updated.insert(*key), "{key:?} is updated twice");
+                assert!(self.homes.values().any(|home| home.shard == shard && home.key == *key));
+            }
+            Command::Deregister(key) => {
+                let home = self.homes.values_mut().find(|home| home.shard == shard && home.key == *key);
+                assert!(std::mem::replace(&mut home.unwrap().registered, false), "{key:?} drains already");
+            }
+        }
+    }
+
+    fn check_listings(&mut self) {
+        let listings = self.registry.listings();
+        let listed = listings.iter().flat_map(|(name, listing): (_, &Arc<Listing>)| {
+            let all = listing.targets.iter();
+            all.map(|one| {
+                (name.clone(), one.target.id.clone(), usize::from(one.shard), one.key, one.registered)
+            })
+        });
+        let homes = self.homes.iter();
+        let homes =
+            homes.map(|((name, id), home)| (name.clone(), id.clone(), home.shard, home.key, home.registered));
+        assert_eq!(listed.collect::<BTreeSet<_>>(), homes.collect::<BTreeSet<_>>());
+    }
+
+    fn answer_some(&mut self) {
+        let Self { dice, lanes, now, .. } = self;
+        for lane in lanes {
+            let many = if dice.once_in(4) { lane.jobs.len() } else { dice.index(4).min(lane.jobs.len()) };
+            for _ in 0..many {
+                let position = dice.index(lane.jobs.len());
+                let outcome = outcome(dice, u64::from(lane.jobs[position].key.index), *now);
+                lane.answer(position, outcome, *now);
+            }
+        }
+    }
+
+    fn pick_target(&mut self, act: impl FnOnce(&mut Lane, u32, Tick)) {
+        let shard = self.dice.index(self.lanes.len());
+        let indexes: Vec<u32> = self.lanes[shard].shadows.keys().copied().collect();
+        if !indexes.is_empty() {
+            act(&mut self.lanes[shard], self.dice.pick(&indexes), self.now);
+        }
+    }
+}
+
+/// An answer by the target's mood, which lasts a minute: good, bad, wavering, or of no help at all.
+fn outcome(dice: &mut Dice, index: u64, now: Tick) -> Outcome {
+    let failure =
+        dice.pick(&[Failure::ConnectRefused, Failure::ResponseTimeout, Failure::StatusMismatch(500)]);
+    let mood = Dice(index << 40 ^ (now.0 / 60_000)).roll(5);
+    match (mood, dice.roll(10)) {
+        (0 | 1, 0..9) | (2, 9) | (3, 0..4) => Outcome::Pass,
+        (0..3, _) | (3, 4..8) => Outcome::Fail(failure),
+        _ => Outcome::Inconclusive(dice.pick(&Cause::ALL)),
+    }
+}
+
+fn ids(desired: &Desired) -> impl Iterator<Item = Id> {
+    let groups = desired.groups.iter();
+    groups.flat_map(|one| one.targets.iter().map(|target| (one.group.name.clone(), target.id.clone())))
+}
