@@ -87,6 +87,8 @@ pub fn start(format: LogFormat, level: LogLevel) -> Log {
         .with_max_level(level)
         .with_writer(move || lines.clone())
         .with_target(false)
+        // A line that cannot be written is lost; saying so on the same standard error would panic on a full disk.
+        .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal() && term::colour_wanted());
     let started = match format {
         LogFormat::Text => builder.try_init(),

@@ -331,7 +331,8 @@ impl Loop {
     fn publish(&mut self, now: Tick) {
         self.stats.in_flight.set(u64::try_from(self.running.len()).unwrap_or(u64::MAX));
         self.stats.skipped.set(self.shard.skipped());
-        if self.published + PUBLISH_EVERY > now || (!self.dirty && self.unsaid.is_empty()) {
+        let nothing_new = !self.dirty && self.unsaid.is_empty();
+        if nothing_new || self.published + PUBLISH_EVERY > now {
             return;
         }
         self.published = now;
