@@ -1,6 +1,6 @@
 """The founding story: a backend whose health check answers 500, the fix, and a port that is blocked."""
 
-from support.backends import free_port
+from support.backends import Closed
 from support.server import config, group
 
 
@@ -74,8 +74,8 @@ def test_a_blocked_port_is_a_timeout_and_opening_it_heals(serve, story, network)
     server.wait_for("web", service.target, state="healthy")
 
 
-def test_nothing_listening_is_a_failed_health_check(serve):
-    target = f"127.0.0.1:{free_port()}"
+def test_nothing_listening_is_a_failed_health_check(serve, start):
+    target = start(Closed).target
     server = serve(web(target))
     found = server.wait_for("web", target, state="unhealthy")
     assert found["reason"] == "Target.FailedHealthChecks"

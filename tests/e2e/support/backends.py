@@ -18,6 +18,22 @@ def free_port(address="127.0.0.1"):
         return probe.getsockname()[1]
 
 
+class Closed:
+    """A port that refuses connections: it is taken, so nobody else gets it, and nothing listens."""
+
+    def __init__(self):
+        self._socket = socket.socket()
+        self._socket.bind(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+
+    @property
+    def target(self):
+        return f"127.0.0.1:{self.port}"
+
+    def stop(self):
+        self._socket.close()
+
+
 def listens(port):
     with socket.socket() as probe:
         probe.settimeout(1)
