@@ -119,6 +119,8 @@ def test_the_shipped_rules_use_only_metrics_there_are(serve, plain):
     backend = plain(500)
     server = serve(config(group("web", [backend.target])))
     server.wait_for("web", backend.target, state="unhealthy")
+    # Changes of state are counted right after they are shown.
+    eventually(lambda: server.metric("tgprobe_transitions_total", target_group="web"))
     names = {line.split()[2] for line in server.http.get("/metrics").text.splitlines() if line.startswith("# TYPE")}
     names |= {f"{name}_{end}" for name in set(names) for end in ("bucket", "sum", "count")}
     text = json.dumps((DEPLOY / "rules.yml").read_text())
