@@ -37,7 +37,7 @@ const RELOADS: usize = 16;
 /// Runs the command.
 #[must_use]
 pub fn run(args: &ServeArgs) -> Exit {
-    let followed = args.config.as_ref().map(|path| (path.clone(), file::Signature::of(path)));
+    let signature = args.config.as_deref().and_then(file::Signature::of);
     let loaded = match &args.config {
         Some(path) => config::load(path),
         None => config::from_urls(&args.target, &args.check.flags()),
@@ -49,6 +49,8 @@ pub fn run(args: &ServeArgs) -> Exit {
             return Exit::Usage;
         }
     };
+    let followed =
+        args.config.clone().map(|path| Followed { path, signature, server: config.server.clone() });
     if let Some(listen) = args.listen {
         config.server.listen = listen;
     }
@@ -109,15 +111,22 @@ impl Running {
     }
 }
 
-/// Makes `config` live and listens. `followed` is the file it was read from, if there is one, and what the file system
-/// said of it before.
+/// The file a configuration was read from.
+#[derive(Debug)]
+pub struct Followed {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What the file system said of it right before it was read.
+    pub signature: Option<file::Signature>,
+    /// Its `[server]` table, before the command line changed anything.
+    pub server: Server,
+}
+
+/// Makes `config` live and listens. `followed` is the file it was read from, if there is one.
 ///
 /// # Errors
 /// If the address cannot be listened on, or the machine has no thread or descriptor left.
-pub async fn start(
-    config: Config,
-    followed: Option<(PathBuf, Option<file::Signature>)>,
-) -> Result<Running, Trouble> {
+pub async fn start(config: Config, followed: Option<Followed>) -> Result<Running, Trouble> {
     let server = config.server;
     let wrong = |error: io::Error| Trouble::usage(format!("cannot start: {error}"));
     let listener = TcpListener::bind(server.listen)
@@ -127,11 +136,13 @@ pub async fn start(
     let layout = layout(&server);
     let view = View::new(Clock::start(), layout.shards);
     let fleet = Fleet::start(&view, layout).map_err(wrong)?;
-    let host = Host { view: Arc::clone(&view), applies: fleet.applies(), server: server.clone() };
-    let summary = apply(&host.applies, config.desired).await;
+    let summary = apply(&fleet.applies(), config.desired).await.map_err(Trouble::usage)?;
     let (asks, asked) = mpsc::channel(RELOADS);
     match followed {
-        Some((path, taken)) => _ = tokio::spawn(file::run(path, taken, host, asked)),
+        Some(Followed { path, signature, server }) => {
+            let host = Host { view: Arc::clone(&view), applies: fleet.applies(), server };
+            tokio::spawn(file::run(path, signature, host, asked));
+        }
         None => _ = tokio::spawn(nothing_to_reload(asked)),
     }
     let app = App {
@@ -160,16 +171,29 @@ fn layout(server: &Server) -> Layout {
 }
 
 /// Sends a set to the fleet and waits until it is live. Says what it changed.
-pub async fn apply(applies: &mpsc::Sender<Apply>, desired: Desired) -> String {
+///
+/// # Errors
+/// If the server is stopping, so that the set will not become live.
+pub async fn apply(applies: &mpsc::Sender<Apply>, desired: Desired) -> Result<String, String> {
     let (groups, targets) =
         (desired.groups.len(), desired.groups.iter().map(|group| group.targets.len()).sum::<usize>());
     let (done, answer) = oneshot::channel();
     _ = applies.send(Apply { desired, done }).await;
-    let Ok(changes) = answer.await else { return "stopping".to_owned() };
-    format!(
-        "{groups} target groups with {targets} targets are live: {} targets registered, {} deregistered, {} target groups changed",
-        changes.registered, changes.deregistered, changes.updated_groups
-    )
+    let changes = answer.await.map_err(|_| STOPPING.to_owned())?;
+    Ok(format!(
+        "{} with {} live: {} registered, {} deregistered, {} changed",
+        count(groups, "target group"),
+        count(targets, "target"),
+        count(changes.registered, "target"),
+        changes.deregistered,
+        count(changes.updated_groups, "target group"),
+    ))
+}
+
+const STOPPING: &str = "The server is stopping.";
+
+fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 /// What a file needs from this program.
@@ -181,18 +205,19 @@ struct Host {
 
 impl file::Surroundings for Host {
     fn load(&self, path: &Path) -> Result<Desired, String> {
-        let config = config::load(path).map_err(|errors| errors.to_string())?;
-        let listens_as_before = Server { listen: self.server.listen, ..config.server };
-        if listens_as_before != self.server {
+        // A large file takes its time, and a slow disk takes more; the other tasks of this thread go elsewhere.
+        let config =
+            tokio::task::block_in_place(|| config::load(path)).map_err(|errors| errors.to_string())?;
+        if config.server != self.server {
             warn!("The [server] table has changed; that takes effect at the next start.");
         }
         Ok(config.desired)
     }
 
-    async fn apply(&self, desired: Desired) -> String {
-        let summary = apply(&self.applies, desired).await;
+    async fn apply(&self, desired: Desired) -> Result<String, String> {
+        let summary = apply(&self.applies, desired).await?;
         info!("Configuration reloaded; {summary}.");
-        summary
+        Ok(summary)
     }
 
     fn refused(&self, errors: &str) {
@@ -211,7 +236,7 @@ fn reload(asks: mpsc::Sender<file::Ask>) -> Reload {
         Box::pin(async move {
             let (ask, answer) = oneshot::channel();
             _ = asks.send(ask).await;
-            let answer = answer.await.unwrap_or_else(|_| Err("The server is stopping.".to_owned()));
+            let answer = answer.await.unwrap_or_else(|_| Err(STOPPING.to_owned()));
             answer.map(|summary| format!("{summary}\n")).map_err(|errors| format!("{errors}\n"))
         })
     })

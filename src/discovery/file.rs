@@ -16,8 +16,8 @@ pub trait Surroundings: Send + Sync {
     /// Reads the file and checks it; `Err` holds every error, ready to be shown.
     fn load(&self, path: &Path) -> Result<Desired, String>;
 
-    /// Makes a set live and says, in a line, what it changed.
-    fn apply(&self, desired: Desired) -> impl Future<Output = String> + Send;
+    /// Makes a set live and says, in a line, what it changed; `Err` says why it cannot become live any more.
+    fn apply(&self, desired: Desired) -> impl Future<Output = Result<String, String>> + Send;
 
     /// Hears that the file was refused, once each time it was read.
     fn refused(&self, errors: &str);
@@ -83,7 +83,7 @@ pub async fn run(
 
 async fn reload(path: &Path, surroundings: &impl Surroundings) -> Result<String, String> {
     match surroundings.load(path) {
-        Ok(desired) => Ok(surroundings.apply(desired).await),
+        Ok(desired) => surroundings.apply(desired).await,
         Err(errors) => {
             surroundings.refused(&errors);
             Err(errors)
@@ -109,9 +109,9 @@ mod tests {
             if text == "bad" { Err("it is bad".to_owned()) } else { Ok(Desired::default()) }
         }
 
-        async fn apply(&self, _: Desired) -> String {
+        async fn apply(&self, _: Desired) -> Result<String, String> {
             self.did.lock().unwrap().push("applied".to_owned());
-            "applied".to_owned()
+            Ok("applied".to_owned())
         }
 
         fn refused(&self, errors: &str) {

@@ -33,6 +33,14 @@ impl Guard {
         let text =
             |name| headers.get(name).map(|value: &axum::http::HeaderValue| value.to_str().unwrap_or("?"));
         let host = text(HOST);
+        if headers.get_all(HOST).iter().count() > 1 {
+            // Which of them counts would be anyone's guess (RFC 9112, section 3.2).
+            return Err((
+                StatusCode::BAD_REQUEST,
+                "host_ambiguous",
+                "The request names more than one Host.".to_owned(),
+            ));
+        }
         if let Some(host) = host.filter(|host| self.is_loopback() && !self.knows(host)) {
             return Err((
                 StatusCode::FORBIDDEN,
@@ -97,7 +105,7 @@ mod tests {
         let guard = Guard::new(listen.parse().unwrap(), false, vec!["probe.internal".into()]);
         let mut map = HeaderMap::new();
         for (name, value) in headers {
-            map.insert(*name, value.parse().unwrap());
+            map.append(*name, value.parse().unwrap());
         }
         assert_eq!(guard.admit(&map).err().map(|(_, code, _)| code), expected, "{headers:?}");
     }
@@ -113,6 +121,7 @@ mod tests {
             check("127.0.0.1:9911", &[("host", host)], Some("host_not_allowed"));
         }
         check("127.0.0.1:9911", &[], None);
+        check("127.0.0.1:9911", &[("host", "localhost"), ("host", "evil.example")], Some("host_ambiguous"));
         check("0.0.0.0:9911", &[("host", "anything.example")], None);
     }
 

@@ -5,6 +5,7 @@
 pub mod events;
 pub mod guard;
 pub mod json;
+pub mod list;
 pub mod metrics;
 pub mod page;
 pub mod routes;

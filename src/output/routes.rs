@@ -16,7 +16,7 @@ use crate::model::target;
 use crate::output::guard::{Guard, Refusal};
 use crate::output::json::{self, ErrorBody};
 use crate::output::metrics::Metrics;
-use crate::output::{events, page, watch};
+use crate::output::{events, list, page, watch};
 use crate::runtime::view::{EventId, View};
 
 /// Takes the configuration anew; answers when it is live, or with every error.
@@ -154,7 +154,8 @@ async fn targets(
         return watch::follow(Arc::clone(&app.view), name);
     }
     if names.is_empty() {
-        return Json(json::targets(&snapshot, listing)).into_response();
+        let listing = Arc::clone(listing);
+        return list::respond(snapshot, listing);
     }
     Json(json::named(&snapshot, listing, &names)).into_response()
 }

@@ -3,17 +3,18 @@
 //! A client that follows this stream needs no polling: it hears of every check, not only of transitions, so it can
 //! tell a verdict of now from one of before.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::Response;
 use serde::Serialize;
 
+use crate::model::health::TargetHealth;
+use crate::model::target::TargetDescription;
 use crate::model::tick::Tick;
-use crate::output::json::{Target, target, targets};
+use crate::output::json::{target, targets};
 use crate::output::sse::{KEEP_ALIVE, KEEP_ALIVE_COMMENT, Writer, event, stream};
-use crate::runtime::view::{Seen, Snapshot, Status, View};
+use crate::runtime::view::{Listed, Seen, Snapshot, Status, View};
 
 /// Publishes that come closer together are told as one.
 const AT_MOST_EVERY: Duration = Duration::from_millis(50);
@@ -30,8 +31,12 @@ struct GroupGone<'a> {
     target_group: &'a str,
 }
 
-/// What tells whether a target must be told again: its identity, what the rules say, and its latest check.
-type Mark = (Option<Status>, Option<Tick>, crate::model::health::TargetHealth, bool);
+/// What tells whether a target must be told again: what the rules say, its latest check, what is shown of it, and
+/// whether its address is known.
+type Mark = (Option<Status>, Option<Tick>, TargetHealth, bool);
+
+/// What a client has been told, in the order of id and port.
+type Told = Vec<(Arc<TargetDescription>, Mark)>;
 
 /// Follows the targets of a group that exists.
 pub fn follow(view: Arc<View>, group: String) -> Response {
@@ -45,7 +50,7 @@ pub fn follow(view: Arc<View>, group: String) -> Response {
 
 async fn feed(view: &View, writer: &Writer, group: &str) -> Result<(), ()> {
     let mut changes = view.changes();
-    let mut told: Option<BTreeMap<(Box<str>, u16), Mark>> = None;
+    let mut told: Option<Told> = None;
     let mut quiet = view.clock.now();
     loop {
         changes.borrow_and_update();
@@ -72,34 +77,37 @@ async fn feed(view: &View, writer: &Writer, group: &str) -> Result<(), ()> {
 }
 
 /// Renders what changed since `told`, and everything the first time. `Err` is the last thing ever said.
-fn tell(
-    snapshot: &Snapshot,
-    group: &str,
-    told: &mut Option<BTreeMap<(Box<str>, u16), Mark>>,
-) -> Result<String, String> {
+fn tell(snapshot: &Snapshot, group: &str, told: &mut Option<Told>) -> Result<String, String> {
     let Some(listing) = snapshot.groups.get(group) else {
         return Err(event("target_group_gone", None, &GroupGone { target_group: group }));
     };
-    let seen =
-        snapshot.targets(listing).map(|seen| ((seen.target.id.clone(), seen.target.port), mark(&seen)));
-    let now: BTreeMap<_, _> = seen.collect();
+    let now = |listed: &Listed| {
+        let seen = snapshot.target(listing, listed)?;
+        Some((Arc::clone(&listed.target), mark(&seen)))
+    };
+    let now: Told = listing.targets.iter().filter_map(now).collect();
     let Some(before) = told.replace(now) else {
         return Ok(event("sync", None, &targets(snapshot, listing)));
     };
-    let now = told.as_ref().unwrap_or(&before);
     let mut text = String::new();
+    // Both lists are in the same order, so one walk finds what is gone, new or changed.
+    let mut before = before.iter().peekable();
     for seen in snapshot.targets(listing) {
-        let key = (seen.target.id.clone(), seen.target.port);
-        if before.get(&key) != now.get(&key) {
-            let shown: Target = target(listing, &seen);
-            text.push_str(&event("target", None, &shown));
+        let name = (&seen.target.id, seen.target.port);
+        while let Some((old, _)) = before.next_if(|(old, _)| (&old.id, old.port) < name) {
+            text.push_str(&gone(old));
+        }
+        let old = before.next_if(|(old, _)| (&old.id, old.port) == name);
+        if old.is_none_or(|(_, old)| *old != mark(&seen)) {
+            text.push_str(&event("target", None, &target(listing, &seen)));
         }
     }
-    for (id, port) in before.keys().filter(|key| !now.contains_key(*key)) {
-        let description = crate::model::target::TargetDescription { id: id.clone(), port: *port, zone: None };
-        text.push_str(&event("gone", None, &Gone { target: description.to_string(), id, port: *port }));
-    }
+    before.for_each(|(old, _)| text.push_str(&gone(old)));
     Ok(text)
+}
+
+fn gone(target: &TargetDescription) -> String {
+    event("gone", None, &Gone { target: target.to_string(), id: &target.id, port: target.port })
 }
 
 /// The moment of the next check is left out: a check that only starts is no news.

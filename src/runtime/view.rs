@@ -14,12 +14,11 @@ use tokio::sync::watch;
 pub use crate::engine::machine::Streak;
 pub use crate::engine::registry::{Listed, Listing};
 pub use crate::engine::rollup::{Counts, fail_open};
-pub use crate::engine::shard::Status;
+pub use crate::engine::shard::{Key, Status};
 pub use crate::runtime::clock::{Clock, timestamp};
 pub use crate::runtime::journal::{Entry, EventId, Journal, Resume};
 pub use crate::runtime::telemetry::{GroupStats, Histogram, ShardStats};
 
-use crate::engine::shard::Key;
 use crate::model::health::{Reason, State, TargetHealth};
 use crate::model::outcome::Report;
 use crate::model::target::TargetDescription;

@@ -111,7 +111,7 @@ impl Shadow {
 
     /// Whether the target takes up one of the quick first checks.
     pub(crate) fn is_fresh(&self) -> bool {
-        self.drain_ends.is_none() && self.checked() && !self.started
+        self.drain_ends.is_none() && self.checked() && !self.started && !self.held
     }
 
     pub(crate) fn interval(&self) -> Duration {

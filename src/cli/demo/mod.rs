@@ -121,7 +121,9 @@ async fn show(
         let should = now.0.saturating_sub(began.0) % (STAYS + AWAY) < STAYS;
         if should != present {
             present = should;
-            serve::apply(&running.applies, desired(group, backends, present)).await;
+            serve::apply(&running.applies, desired(group, backends, present))
+                .await
+                .map_err(Trouble::usage)?;
         }
         screen.draw(&running.view.snapshot(), group, backends)?;
         tokio::select! {

@@ -256,6 +256,22 @@ fn a_held_target_waits_for_its_address() {
 }
 
 #[test]
+fn names_that_are_not_resolved_delay_no_other_targets_first_check() {
+    let mut shard = Shard::default();
+    let many = u32::try_from(QUICK_FIRST_CHECKS).unwrap();
+    for index in 0..many {
+        shard.register(key(index), Arc::new(settings()), u64::from(index), true, at(0));
+    }
+    shard.register(key(many), Arc::new(settings()), 0, false, at(0));
+    assert_eq!(shard.next_check(), Some(at(0)));
+    // Once resolved they count: the next newcomer finds no room among the quick ones.
+    (0..many).for_each(|index| shard.release(key(index), at(0)));
+    shard.register(key(many + 1), Arc::new(settings()), 0, false, at(0));
+    let status = shard.status(key(many + 1)).unwrap();
+    assert!(status.next_check.is_some_and(|due| at(100) < due), "{status:?}");
+}
+
+#[test]
 fn a_release_puts_no_check_off() {
     let mut shard = one();
     shard.release(key(0), at(500));
