@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::probe::errno::Phase;
 
-/// Connects to `address` with `TCP_NODELAY` set, and keeps `phase` at where it is.
+/// Connects to `address` and keeps `phase` at where it is.
 ///
 /// The connection is asked for by a call of its own: its error is this machine's word ([`Phase::Dial`]), a later
 /// one is the network's or the target's ([`Phase::Connect`]).
@@ -19,10 +19,8 @@ use crate::probe::errno::Phase;
 /// What the kernel said, or `ECONNREFUSED` where the connection turned out to lead back to itself.
 pub(super) async fn connect(address: SocketAddr, phase: &mut Phase) -> io::Result<TcpStream> {
     *phase = Phase::Dial;
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_nonblocking(true)?;
-    // The request is one write; without this a split TLS record could wait for an acknowledgement.
-    socket.set_tcp_nodelay(true)?;
+    let kind = Type::STREAM.nonblocking();
+    let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP))?;
     match socket.connect(&SockAddr::from(address)) {
         Ok(()) => {}
         Err(error) if error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error()) => {}
@@ -77,8 +75,7 @@ mod tests {
         assert_eq!(phase, Phase::Dial, "{error}");
 
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let stream = connect(listener.local_addr().unwrap(), &mut phase).await.unwrap();
+        connect(listener.local_addr().unwrap(), &mut phase).await.unwrap();
         assert_eq!(phase, Phase::Connect);
-        assert!(stream.nodelay().unwrap());
     }
 }
