@@ -116,7 +116,7 @@ async fn show(
     loop {
         let now = clock.now();
         if duration.is_some_and(|duration| now.since(began) >= duration) {
-            return Ok(());
+            return screen.finish();
         }
         let should = now.0.saturating_sub(began.0) % (STAYS + AWAY) < STAYS;
         if should != present {
@@ -128,7 +128,7 @@ async fn show(
         screen.draw(&running.view.snapshot(), group, backends)?;
         tokio::select! {
             () = clock.sleep(FRAME) => (),
-            _ = &mut end => return Ok(()),
+            _ = &mut end => return screen.finish(),
         }
     }
 }
@@ -137,9 +137,19 @@ async fn show(
 #[derive(Debug, Default)]
 struct Screen {
     states: Vec<String>,
+    /// Lines of the table on the terminal, below the cursor.
+    height: usize,
 }
 
 impl Screen {
+    /// Leaves the table on the terminal for whoever writes next.
+    fn finish(&self) -> Result<(), Trouble> {
+        match self.height {
+            0 => Ok(()),
+            height => term::out(&"\n".repeat(height - 1)),
+        }
+    }
+
     fn draw(
         &mut self,
         snapshot: &Snapshot,
@@ -153,9 +163,13 @@ impl Screen {
             let lines =
                 term::columns(&["BACKEND", "TARGET", "STATE", "REASON", "LAST CHECK", "IN A ROW"], &cells);
             let states = std::iter::once(None).chain(rows.iter().map(|(state, _)| Some(*state)));
-            let painted = lines.iter().zip(states).map(|(line, state)| match state {
-                Some(state) if term::colour() => term::paint(line, state),
-                _ => line.clone(),
+            // A line that wraps would move all that follow.
+            let (width, _) = term::size();
+            let cut = lines.iter().map(|line| line.chars().take(width.saturating_sub(1)).collect::<String>());
+            self.height = lines.len();
+            let painted = cut.zip(states).map(|(line, state)| match state {
+                Some(state) if term::colour() => term::paint(&line, state),
+                _ => line,
             });
             return term::redraw_table(&painted.collect::<Vec<_>>());
         }
