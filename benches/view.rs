@@ -23,6 +23,7 @@ fn record(index: u32) -> Record {
         streak: Streak::Passes(1),
         conclusive_state: State::Healthy,
         next_check: Some(Tick(u64::from(index))),
+        check_after: None,
         drain_ends: None,
     };
     let key = Key { index, generation: 1 };

@@ -13,3 +13,4 @@ pub mod queue;
 pub mod registry;
 pub mod rollup;
 pub mod shard;
+pub mod status;

@@ -13,10 +13,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::machine::{Machine, Settings, Streak, Transition};
+use crate::engine::machine::{Machine, Settings, Transition};
 use crate::engine::place::{Grid, Place};
 use crate::engine::queue::Queue;
-use crate::model::health::{State, TargetHealth};
+pub use crate::engine::status::Status;
 use crate::model::outcome::Outcome;
 use crate::model::tick::{Tick, millis};
 
@@ -54,23 +54,6 @@ pub enum Event {
     Changed(Key, Transition),
     /// A target's drain is over and the shard has forgotten it.
     Removed(Key),
-}
-
-/// What a reader may know of one target.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Status {
-    /// State, reason and failure.
-    pub health: TargetHealth,
-    /// When the state was entered.
-    pub since: Tick,
-    /// Equal verdicts in a row.
-    pub streak: Streak,
-    /// The last state a conclusive check led to.
-    pub conclusive_state: State,
-    /// When the next check is due; `None` while one is running, or none will be.
-    pub next_check: Option<Tick>,
-    /// When the drain ends.
-    pub drain_ends: Option<Tick>,
 }
 
 #[derive(Debug)]
@@ -283,6 +266,10 @@ impl Shard {
             streak: target.machine.streak(),
             conclusive_state: target.machine.conclusive_state(),
             next_check: target.due,
+            check_after: target.place.and(target.out).map(|flight| {
+                let half = target.settings.interval / 2;
+                place_from(target, (flight.started + half).max(flight.skips_from))
+            }),
             drain_ends: target.deadline.filter(|_| target.machine.is_draining()),
         })
     }

@@ -222,7 +222,7 @@ pub fn target(listing: &Listing, seen: &Seen<'_>) -> Target {
         last_conclusive_state: status.conclusive_state.as_str(),
         passes_in_a_row: passes,
         failures_in_a_row: failures,
-        next_check: status.next_check.filter(|_| heard).map(time),
+        next_check: status.next_check.or(status.check_after).filter(|_| heard).map(time),
         drain_ends: status.drain_ends.map(time),
         ..plain
     }

@@ -112,7 +112,7 @@ fn gone(target: &TargetDescription) -> String {
 
 /// The moment of the next check is left out: a check that only starts is no news.
 fn mark(seen: &Seen<'_>) -> Mark {
-    let status = seen.record.map(|record| Status { next_check: None, ..record.status });
+    let status = seen.record.map(|record| Status { next_check: None, check_after: None, ..record.status });
     let checked = seen.record.and_then(|record| record.last_check).map(|(started, _)| started);
     (status, checked, seen.health, seen.record.is_some_and(|record| record.address.is_some()))
 }

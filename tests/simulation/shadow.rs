@@ -309,6 +309,8 @@ impl Shadow {
             let waiting = [Reason::ElbRegistrationInProgress, Reason::ElbInitialHealthChecking];
             assert_eq!(status.health.reason, Some(waiting[usize::from(self.started)]), "{key:?}");
         }
+        let asked = self.flight.is_some() && self.checked() && self.drain_ends.is_none();
+        assert_eq!(status.check_after.is_some(), asked, "{key:?}");
         match (status.next_check, self.window) {
             (Some(due), Some((from, to))) => {
                 assert!(from <= due && due <= to, "{key:?} is checked at {due:?}, not in {from:?}..={to:?}");

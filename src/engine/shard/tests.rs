@@ -4,7 +4,7 @@ use std::num::NonZeroU8;
 
 use super::*;
 use crate::model::failure::Failure;
-use crate::model::health::Reason;
+use crate::model::health::{Reason, State};
 
 const SECOND: Duration = Duration::from_secs(1);
 const FAIL: Outcome = Outcome::Fail(Failure::ConnectRefused);
@@ -269,6 +269,16 @@ fn names_that_are_not_resolved_delay_no_other_targets_first_check() {
     shard.register(key(many + 1), Arc::new(settings()), 0, false, at(0));
     let status = shard.status(key(many + 1)).unwrap();
     assert!(status.next_check.is_some_and(|due| at(100) < due), "{status:?}");
+}
+
+#[test]
+fn while_a_check_runs_the_one_after_it_is_told() {
+    let mut shard = one();
+    let job = take(&mut shard, at(0));
+    let told = |shard: &Shard| shard.status(key(0)).map(|status| (status.next_check, status.check_after));
+    assert_eq!(told(&shard), Some((None, Some(at(10_000)))));
+    shard.on_outcome(job, Outcome::Pass, at(4_000));
+    assert_eq!(told(&shard), Some((Some(at(10_000)), None)));
 }
 
 #[test]
