@@ -92,6 +92,28 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All twelve, in the order of the API's enumeration.
+    pub const ALL: [Self; 12] = [
+        Self::ElbRegistrationInProgress,
+        Self::ElbInitialHealthChecking,
+        Self::ElbInternalError,
+        Self::TargetResponseCodeMismatch,
+        Self::TargetTimeout,
+        Self::TargetFailedHealthChecks,
+        Self::TargetNotRegistered,
+        Self::TargetNotInUse,
+        Self::TargetDeregistrationInProgress,
+        Self::TargetInvalidState,
+        Self::TargetIpUnusable,
+        Self::TargetHealthCheckDisabled,
+    ];
+
+    /// Its place in [`Reason::ALL`].
+    #[must_use]
+    pub fn index(self) -> usize {
+        self as usize
+    }
+
     /// AWS's word.
     #[must_use]
     pub fn as_str(self) -> &'static str {

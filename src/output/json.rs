@@ -90,7 +90,7 @@ impl Serialize for StateCounts {
 /// A list of targets.
 #[derive(Debug, Serialize)]
 pub struct Targets {
-    /// When the list was true.
+    /// When the list was begun: no target is told older than that.
     pub time: String,
     /// The targets, by id and port.
     pub targets: Vec<Target>,
@@ -184,8 +184,13 @@ pub fn groups(snapshot: &Snapshot) -> Groups {
 /// Every target of a group that is registered or draining.
 #[must_use]
 pub fn targets(snapshot: &Snapshot, listing: &Listing) -> Targets {
-    let targets = snapshot.targets(listing).map(|seen| target(listing, &seen)).collect();
-    Targets { time: time(snapshot.now), targets }
+    list(snapshot, listing, snapshot.targets(listing))
+}
+
+/// These targets of a group.
+#[must_use]
+pub fn list<'a>(snapshot: &Snapshot, listing: &Listing, seen: impl Iterator<Item = Seen<'a>>) -> Targets {
+    Targets { time: time(snapshot.now), targets: seen.map(|seen| target(listing, &seen)).collect() }
 }
 
 /// The targets asked for by name; one that is not registered is `unused` / `Target.NotRegistered`.
@@ -206,7 +211,7 @@ pub fn named(snapshot: &Snapshot, listing: &Listing, names: &[(Box<str>, Option<
 #[must_use]
 pub fn target(listing: &Listing, seen: &Seen<'_>) -> Target {
     let plain = told(listing, seen.target, seen.health);
-    let Some(record) = seen.record else { return plain };
+    let Some(record) = &seen.record else { return plain };
     let status = &record.status;
     // A deregistration is seen before its shard has heard of it; until then these speak of the state before.
     let heard = status.health == seen.health;

@@ -12,9 +12,9 @@ use serde::Serialize;
 use crate::model::health::TargetHealth;
 use crate::model::target::TargetDescription;
 use crate::model::tick::Tick;
-use crate::output::json::{target, targets};
+use crate::output::json::{list, target};
 use crate::output::sse::{KEEP_ALIVE, KEEP_ALIVE_COMMENT, Writer, event, stream};
-use crate::runtime::view::{Listed, Seen, Snapshot, Status, View};
+use crate::runtime::view::{Seen, Snapshot, Status, View};
 
 /// Publishes that come closer together are told as one.
 const AT_MOST_EVERY: Duration = Duration::from_millis(50);
@@ -81,18 +81,22 @@ fn tell(snapshot: &Snapshot, group: &str, told: &mut Option<Told>) -> Result<Str
     let Some(listing) = snapshot.groups.get(group) else {
         return Err(event("target_group_gone", None, &GroupGone { target_group: group }));
     };
-    let now = |listed: &Listed| {
+    let mut now = Told::with_capacity(listing.targets.len());
+    // Each target is read once: what is written down as told is what is told.
+    let seen = listing.targets.iter().filter_map(|listed| {
         let seen = snapshot.target(listing, listed)?;
-        Some((Arc::clone(&listed.target), mark(&seen)))
-    };
-    let now: Told = listing.targets.iter().filter_map(now).collect();
-    let Some(before) = told.replace(now) else {
-        return Ok(event("sync", None, &targets(snapshot, listing)));
+        now.push((Arc::clone(&listed.target), mark(&seen)));
+        Some(seen)
+    });
+    let Some(before) = told.take() else {
+        let text = event("sync", None, &list(snapshot, listing, seen));
+        *told = Some(now);
+        return Ok(text);
     };
     let mut text = String::new();
     // Both lists are in the same order, so one walk finds what is gone, new or changed.
     let mut before = before.iter().peekable();
-    for seen in snapshot.targets(listing) {
+    for seen in seen {
         let name = (&seen.target.id, seen.target.port);
         while let Some((old, _)) = before.next_if(|(old, _)| (&old.id, old.port) < name) {
             text.push_str(&gone(old));
@@ -103,6 +107,7 @@ fn tell(snapshot: &Snapshot, group: &str, told: &mut Option<Told>) -> Result<Str
         }
     }
     before.for_each(|(old, _)| text.push_str(&gone(old)));
+    *told = Some(now);
     Ok(text)
 }
 

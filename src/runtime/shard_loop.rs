@@ -24,7 +24,7 @@ use crate::runtime::attempt::{Attempted, Done, Group, attempt, excuse};
 use crate::runtime::clock::Clock;
 use crate::runtime::resolver::Resolution;
 use crate::runtime::telemetry::ShardStats;
-use crate::runtime::view::{Record, ShardView, View};
+use crate::runtime::view::{Slots, View};
 
 /// Readers see a change at most this much later.
 const PUBLISH_EVERY: Duration = Duration::from_millis(50);
@@ -95,7 +95,7 @@ struct Loop {
     shard: Shard,
     locals: Vec<Option<Local>>,
     groups: BTreeMap<GroupName, Arc<Group>>,
-    records: ShardView,
+    records: Slots,
     running: JoinSet<Attempted>,
     /// What happened since the last publish, to be told after the next one: whoever hears of a transition and looks
     /// sees it. At most a few per target.
@@ -150,13 +150,14 @@ impl Loop {
     fn new(shell: Shell) -> Self {
         let stats = Arc::clone(&shell.view.shard_stats[usize::from(shell.number)]);
         stats.in_flight_limit.set(u64::try_from(shell.in_flight_limit).unwrap_or(u64::MAX));
+        let records = shell.view.slots(shell.number);
         Self {
             shell,
             stats,
             shard: Shard::default(),
             locals: Vec::new(),
             groups: BTreeMap::new(),
-            records: ShardView::default(),
+            records,
             running: JoinSet::new(),
             unsaid: Vec::new(),
             dirty: false,
@@ -302,7 +303,7 @@ impl Loop {
                     let Some(local) = self.locals.get_mut(index_of(key)).and_then(Option::take) else {
                         continue;
                     };
-                    *self.records.slot(key.index) = None;
+                    self.records.forget(key);
                     self.dirty = true;
                     let name = local.group.group.name.clone();
                     let now = self.shell.clock.now();
@@ -337,7 +338,7 @@ impl Loop {
         }
         self.published = now;
         if std::mem::take(&mut self.dirty) {
-            self.shell.view.publish_shard(self.shell.number, self.records.clone());
+            self.shell.view.bump();
         }
         std::mem::take(&mut self.unsaid).into_iter().for_each(|happening| self.tell(happening));
     }
@@ -357,22 +358,12 @@ impl Loop {
     fn refresh(&mut self, key: Key, check: Option<(Tick, Report)>) {
         let Some(status) = self.shard.status(key) else { return };
         let Some(local) = self.locals.get(index_of(key)).and_then(Option::as_ref) else { return };
-        let slot = self.records.slot(key.index);
-        let record = match slot {
-            Some(record) if record.key == key => record,
-            _ => slot.insert(Record { key, status, address: None, last_check: None, last_conclusive: None }),
-        };
-        record.status = status;
-        record.address = match local.resolution {
+        let address = match local.resolution {
             Resolution::Address(address) => Some(address),
             Resolution::Pending | Resolution::NotFound | Resolution::NoAddress | Resolution::Trouble => None,
         };
-        if let Some((started, report)) = check {
-            record.last_check = Some((started, report));
-            if !matches!(report.outcome, Outcome::Inconclusive(_)) {
-                record.last_conclusive = Some(started);
-            }
-        }
+        let check = check.as_ref().map(|(started, report)| (*started, report));
+        self.records.tell(key, &status, address, check);
         self.dirty = true;
     }
 

@@ -1,10 +1,19 @@
-//! What readers see: immutable snapshots, published by the threads that own the targets.
+//! What readers see: the lists of targets as they were at one moment, and each target's record as it is.
 //!
-//! A reader loads a few pointers and never waits; a shard that publishes never waits for a reader. Records lie in
-//! chunks that are shared between snapshots, so a publish copies only chunks that changed.
+//! A reader loads a few pointers and never waits; the shard that writes a record never waits for a reader. A
+//! [`Snapshot`] is frozen in what is registered, not in how it fares: records are live, so that a check costs a few
+//! stores and a reader of a million targets holds no copy. What that means for whoever reads a list:
+//!
+//! - Each target is consistent in itself: state, reason, times and latest check are of one moment.
+//! - Targets are read one after another, so two of them may be told as they were milliseconds apart. No target is
+//!   told older than it was when the snapshot was taken.
+//! - A transition is told to journal, log and streams after its record is written, so whoever hears of one and looks
+//!   sees it, or something later. Who reads a list and wants to follow what comes after takes the journal's newest
+//!   event first and the records then: an event that the list shows already may come again, none is missed.
+//! - Whoever waits for [`View::changes`] and reads again misses no last state: the version is raised, at most every
+//!   50 ms for each shard, after the records it speaks of were written.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
@@ -17,59 +26,15 @@ pub use crate::engine::rollup::{Counts, fail_open};
 pub use crate::engine::shard::{Key, Status};
 pub use crate::runtime::clock::{Clock, timestamp};
 pub use crate::runtime::journal::{Entry, EventId, Journal, Resume};
+pub use crate::runtime::record::{Lookup, Record};
+pub use crate::runtime::slots::{Records, Slots};
 pub use crate::runtime::telemetry::{GroupStats, Histogram, ShardStats};
 
 use crate::model::health::{Reason, State, TargetHealth};
-use crate::model::outcome::Report;
 use crate::model::target::TargetDescription;
 use crate::model::target_group::GroupName;
 use crate::model::tick::Tick;
-
-/// Records in a chunk: small enough to copy often, large enough that a view of 100,000 targets is a short list.
-const CHUNK: usize = 64;
-
-/// What is told of one target beside its registration.
-#[derive(Clone, Debug)]
-pub struct Record {
-    /// Which registration it is about.
-    pub key: Key,
-    /// What the rules say.
-    pub status: Status,
-    /// The address checked; unknown while a host name is not resolved.
-    pub address: Option<IpAddr>,
-    /// The latest check that ended, and when it started.
-    pub last_check: Option<(Tick, Report)>,
-    /// When the latest check that was conclusive started.
-    pub last_conclusive: Option<Tick>,
-}
-
-/// Records that are copied together.
-type Chunk = [Option<Record>; CHUNK];
-
-/// All records of one shard.
-#[derive(Clone, Debug, Default)]
-pub struct ShardView {
-    chunks: Vec<Arc<Chunk>>,
-}
-
-impl ShardView {
-    /// The record of one registration.
-    #[must_use]
-    pub fn record(&self, key: Key) -> Option<&Record> {
-        let index = usize::try_from(key.index).ok()?;
-        let record = self.chunks.get(index / CHUNK)?.get(index % CHUNK)?.as_ref()?;
-        (record.key == key).then_some(record)
-    }
-
-    /// The place of a record, to be changed; snapshots already published keep their copy.
-    pub fn slot(&mut self, index: u32) -> &mut Option<Record> {
-        let index = usize::try_from(index).unwrap_or(usize::MAX);
-        while self.chunks.len() <= index / CHUNK {
-            self.chunks.push(Arc::new([const { None }; CHUNK]));
-        }
-        &mut Arc::make_mut(&mut self.chunks[index / CHUNK])[index % CHUNK]
-    }
-}
+use crate::runtime::slots::Published;
 
 /// What became of the latest attempt to take a new configuration.
 #[derive(Debug, Default)]
@@ -93,7 +58,7 @@ pub struct View {
     pub shard_stats: Vec<Arc<ShardStats>>,
     listings: ArcSwap<BTreeMap<GroupName, Arc<Listing>>>,
     group_stats: ArcSwap<BTreeMap<GroupName, Arc<GroupStats>>>,
-    shards: Vec<ArcSwap<ShardView>>,
+    shards: Vec<Arc<Published>>,
     version: watch::Sender<u64>,
     ready: AtomicBool,
     stopping: watch::Sender<bool>,
@@ -111,20 +76,21 @@ impl View {
             shard_stats: (0..shards).map(|_| Arc::default()).collect(),
             listings: ArcSwap::default(),
             group_stats: ArcSwap::default(),
-            shards: (0..shards).map(|_| ArcSwap::default()).collect(),
+            shards: (0..shards).map(|_| Arc::default()).collect(),
             version: watch::Sender::new(0),
             ready: AtomicBool::new(false),
             stopping: watch::Sender::new(false),
         })
     }
 
-    /// The present, frozen: later publishes do not change it.
+    /// What is registered now, and the way to the records.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
+        // In this order: no record is older than `now`, and every place a listed target's record may be in is there.
         Snapshot {
             now: self.clock.now(),
             groups: self.listings.load_full(),
-            shards: self.shards.iter().map(ArcSwap::load_full).collect(),
+            shards: self.shards.iter().map(|shard| shard.records()).collect(),
         }
     }
 
@@ -178,25 +144,26 @@ impl View {
         self.bump();
     }
 
-    /// Makes `records` what readers see of one shard.
-    pub fn publish_shard(&self, shard: u16, records: ShardView) {
-        self.shards[usize::from(shard)].store(Arc::new(records));
-        self.bump();
+    /// The records of one shard, to be written. For the shard's own thread: a record has one writer.
+    #[must_use]
+    pub fn slots(&self, shard: u16) -> Slots {
+        Slots::new(Arc::clone(&self.shards[usize::from(shard)]))
     }
 
-    fn bump(&self) {
+    /// Tells everyone who waits for [`View::changes`] that something was written.
+    pub fn bump(&self) {
         self.version.send_modify(|version| *version += 1);
     }
 }
 
-/// One moment of the [`View`].
+/// What was registered at one moment; how it fares is read as it is.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     /// When it was taken.
     pub now: Tick,
     /// Every group by name.
     pub groups: Arc<BTreeMap<GroupName, Arc<Listing>>>,
-    shards: Vec<Arc<ShardView>>,
+    shards: Vec<Records>,
 }
 
 /// One target as a reader sees it.
@@ -209,7 +176,7 @@ pub struct Seen<'a> {
     /// State, reason and failure.
     pub health: TargetHealth,
     /// More, once its shard has published it.
-    pub record: Option<&'a Record>,
+    pub record: Option<Record>,
 }
 
 impl Snapshot {
@@ -218,29 +185,35 @@ impl Snapshot {
         listing.targets.iter().filter_map(|listed| self.target(listing, listed))
     }
 
-    /// One target; `None` if its drain is over.
+    /// One target as it is now; `None` if its drain is over.
     #[must_use]
-    pub fn target<'a>(&'a self, listing: &Listing, listed: &'a Listed) -> Option<Seen<'a>> {
-        let record = self.shards.get(usize::from(listed.shard)).and_then(|shard| shard.record(listed.key));
-        let health = match (listed.registered, record) {
-            (true, Some(record)) => record.status.health,
-            // Registered but not yet published: the gap that AWS calls registration in progress.
-            (true, None) => unpublished(listing),
-            // Deregistered, and its shard may not have heard of it yet: a write is seen by the next read.
-            (false, Some(_)) => {
-                TargetHealth::because(State::Draining, Reason::TargetDeregistrationInProgress)
-            }
-            (false, None) => return None,
-        };
-        Some(Seen { target: &listed.target, key: (listed.shard, listed.key), health, record })
+    pub fn target<'a>(&self, listing: &Listing, listed: &'a Listed) -> Option<Seen<'a>> {
+        let record = self.records(listed).map_or(Lookup::Unpublished, |shard| shard.record(listed.key));
+        let health = told(listing, listed, record.map(|record| record.status.health))?;
+        Some(Seen { target: &listed.target, key: (listed.shard, listed.key), health, record: record.found() })
     }
 
     /// How many of a group's targets are in each state.
     #[must_use]
     pub fn counts(&self, listing: &Listing) -> Counts {
         let mut counts = Counts::default();
-        self.targets(listing).for_each(|seen| counts.add(seen.health.state));
+        listing
+            .targets
+            .iter()
+            .filter_map(|one| self.health(listing, one))
+            .for_each(|one| counts.add(one.state));
         counts
+    }
+
+    /// State, reason and failure of one target, cheaper than all of it; `None` if its drain is over.
+    #[must_use]
+    pub fn health(&self, listing: &Listing, listed: &Listed) -> Option<TargetHealth> {
+        let status = self.records(listed).map_or(Lookup::Unpublished, |shard| shard.health(listed.key));
+        told(listing, listed, status)
+    }
+
+    fn records(&self, listed: &Listed) -> Option<&Records> {
+        self.shards.get(usize::from(listed.shard))
     }
 
     fn is_settled(&self, listing: &Listing) -> bool {
@@ -256,6 +229,21 @@ impl Snapshot {
     }
 }
 
+/// What is told of a target whose shard says `status`.
+fn told(listing: &Listing, listed: &Listed, status: Lookup<TargetHealth>) -> Option<TargetHealth> {
+    match (listed.registered, status) {
+        (true, Lookup::Found(health)) => Some(health),
+        // Registered but not yet published: the gap that AWS calls registration in progress.
+        (true, Lookup::Unpublished) => Some(unpublished(listing)),
+        // Deregistered, and its shard may not have heard of it yet: a write is seen by the next read.
+        (false, Lookup::Found(_)) => {
+            Some(TargetHealth::because(State::Draining, Reason::TargetDeregistrationInProgress))
+        }
+        // Its drain is over, perhaps since the list was made.
+        (false, Lookup::Unpublished) | (_, Lookup::Forgotten) => None,
+    }
+}
+
 fn unpublished(listing: &Listing) -> TargetHealth {
     if !listing.group.attributes.in_use {
         return TargetHealth::because(State::Unused, Reason::TargetNotInUse);
@@ -264,4 +252,55 @@ fn unpublished(listing: &Listing) -> TargetHealth {
         return TargetHealth::because(State::Unavailable, Reason::TargetHealthCheckDisabled);
     }
     TargetHealth::because(State::Initial, Reason::ElbRegistrationInProgress)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::health_check::{HealthCheck, Protocol};
+    use crate::model::target_group::{Attributes, TargetGroup};
+
+    #[test]
+    fn a_list_tells_each_target_as_it_is_when_it_is_read() {
+        let group = TargetGroup {
+            name: GroupName::parse("web").unwrap(),
+            protocol: Protocol::Http,
+            port: 80,
+            health_check: HealthCheck::default(),
+            attributes: Attributes::default(),
+        };
+        let key = Key { index: 0, generation: 1 };
+        let target = TargetDescription { id: "10.0.0.1".into(), port: 80, zone: None };
+        let listed = |registered| Listed { target: Arc::new(target.clone()), shard: 0, key, registered };
+        let listing = |registered| Listing {
+            group: Arc::new(group.clone()),
+            desired: true,
+            targets: vec![listed(registered)],
+        };
+        let view = View::new(Clock::start(), 1);
+        let mut slots = view.slots(0);
+        let status = |health| Status {
+            health,
+            since: Tick(1),
+            streak: Streak::Passes(0),
+            conclusive_state: State::Initial,
+            next_check: None,
+            check_after: None,
+            drain_ends: None,
+        };
+        let draining = TargetHealth::because(State::Draining, Reason::TargetDeregistrationInProgress);
+        let told = |registered| {
+            let (snapshot, listing) = (view.snapshot(), listing(registered));
+            let seen = snapshot.target(&listing, &listing.targets[0]);
+            assert_eq!(seen.map(|seen| seen.health), snapshot.health(&listing, &listing.targets[0]));
+            seen.map(|seen| seen.health)
+        };
+        let registering = TargetHealth::because(State::Initial, Reason::ElbRegistrationInProgress);
+        assert_eq!((told(true), told(false)), (Some(registering), None));
+        slots.tell(key, &status(TargetHealth::HEALTHY), None, None);
+        assert_eq!((told(true), told(false)), (Some(TargetHealth::HEALTHY), Some(draining)));
+        // The end of its drain is told even by a list made while it was registered.
+        slots.forget(key);
+        assert_eq!((told(true), told(false)), (None, None));
+    }
 }

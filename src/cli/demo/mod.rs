@@ -198,8 +198,8 @@ fn row(snapshot: &Snapshot, group: &TargetGroup, backend: &Backend) -> (State, V
         format!("127.0.0.1:{}", backend.port),
         health.state.to_string(),
         health.description().unwrap_or_default(),
-        record.map_or_else(String::new, |record| last_check(record, snapshot.now)),
-        record.map_or_else(String::new, streak),
+        record.map_or_else(String::new, |record| last_check(&record, snapshot.now)),
+        record.map_or_else(String::new, |record| streak(&record)),
     ];
     (health.state, cells)
 }
