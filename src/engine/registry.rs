@@ -55,8 +55,13 @@ impl Listing {
     /// Finds a target by what identifies it.
     #[must_use]
     pub fn find(&self, id: &str, port: u16) -> Option<&Listed> {
-        let order = |listed: &Listed| (&*listed.target.id, listed.target.port).cmp(&(id, port));
+        let order = |listed: &Listed| identity(&listed.target).cmp(&(id, port));
         self.targets.binary_search_by(order).ok().map(|index| &self.targets[index])
+    }
+
+    /// Whether exactly these targets are registered, whatever else is draining.
+    fn registers(&self, targets: &[TargetDescription]) -> bool {
+        self.targets.iter().filter(|listed| listed.registered).map(|listed| &*listed.target).eq(targets)
     }
 }
 
@@ -71,13 +76,6 @@ pub struct Changes {
     pub updated_groups: usize,
 }
 
-#[derive(Debug)]
-struct Group {
-    settings: Arc<TargetGroup>,
-    desired: bool,
-    targets: BTreeMap<(Box<str>, u16), Listed>,
-}
-
 /// The free places of one shard's table, and what its targets cost.
 #[derive(Debug, Default)]
 struct Table {
@@ -87,14 +85,23 @@ struct Table {
 }
 
 /// All groups and targets, and the shard each target lives on.
+///
+/// What it knows of targets are the listings themselves, shared with readers, so that a target costs one entry in one
+/// list. A listing that is to change is made anew.
 #[derive(Debug)]
 pub struct Registry {
-    groups: BTreeMap<GroupName, Group>,
+    groups: BTreeMap<GroupName, Arc<Listing>>,
+    /// Targets that are listed and were forgotten by their shard: they leave all at once, when it is next looked.
+    ended: BTreeMap<GroupName, BTreeSet<(u16, Key)>>,
+    shards: Shards,
+}
+
+/// What lives on the shards, and what they must be told.
+#[derive(Debug)]
+struct Shards {
     tables: Vec<Table>,
     /// Ever growing, so that no two registrations on one shard share a key; wraps after four billion of them.
     generation: u32,
-    listings: BTreeMap<GroupName, Arc<Listing>>,
-    stale: BTreeSet<GroupName>,
     commands: Vec<Vec<Command>>,
 }
 
@@ -103,18 +110,14 @@ impl Registry {
     #[must_use]
     pub fn new(shards: u16) -> Self {
         let shards = usize::from(shards.max(1));
-        Self {
-            groups: BTreeMap::new(),
-            tables: (0..shards).map(|_| Table::default()).collect(),
-            generation: 0,
-            listings: BTreeMap::new(),
-            stale: BTreeSet::new(),
-            commands: vec![Vec::new(); shards],
-        }
+        let tables = (0..shards).map(|_| Table::default()).collect();
+        let shards = Shards { tables, generation: 0, commands: vec![Vec::new(); shards] };
+        Self { groups: BTreeMap::new(), ended: BTreeMap::new(), shards }
     }
 
     /// Makes `desired` the truth. [`Registry::take_commands`] then holds what the shards must do.
     pub fn apply(&mut self, desired: Desired) -> Changes {
+        self.sweep();
         let mut changes = Changes::default();
         let wanted: BTreeSet<GroupName> = desired.groups.iter().map(|one| one.group.name.clone()).collect();
         for one in desired.groups {
@@ -130,131 +133,140 @@ impl Registry {
 
     /// Takes what each shard must do, one list per shard.
     pub fn take_commands(&mut self) -> Vec<Vec<Command>> {
-        self.commands.iter_mut().map(std::mem::take).collect()
+        self.shards.commands.iter_mut().map(std::mem::take).collect()
     }
 
     /// Hears that a shard has forgotten a drained target.
     pub fn on_removed(&mut self, shard: u16, name: &GroupName, target: &TargetDescription, key: Key) {
-        let Some(group) = self.groups.get_mut(name) else { return };
-        let id = (target.id.clone(), target.port);
+        let Some(listing) = self.groups.get(name) else { return };
         // A target that came back while the message was under way has another generation.
-        if group.targets.get(&id).is_none_or(|entry| entry.key != key || entry.shard != shard) {
+        let ours = |listed: &&Listed| listed.key == key && listed.shard == shard;
+        if listing.find(&target.id, target.port).filter(ours).is_none() {
             return;
         }
-        group.targets.remove(&id);
-        let table = &mut self.tables[usize::from(shard)];
-        table.free.push(key.index);
-        table.load = table.load.saturating_sub(weight(&group.settings));
-        if group.targets.is_empty() && !group.desired {
-            self.groups.remove(name);
+        if self.ended.entry(name.clone()).or_default().insert((shard, key)) {
+            let table = &mut self.shards.tables[usize::from(shard)];
+            table.free.push(key.index);
+            table.load = table.load.saturating_sub(weight(&listing.group));
         }
-        self.stale.insert(name.clone());
     }
 
     /// Every group by name, for readers. Groups that did not change keep their listing.
     pub fn listings(&mut self) -> BTreeMap<GroupName, Arc<Listing>> {
-        for name in std::mem::take(&mut self.stale) {
-            match self.groups.get(&name) {
-                Some(group) => {
-                    let listing = Listing {
-                        group: Arc::clone(&group.settings),
-                        desired: group.desired,
-                        targets: group.targets.values().cloned().collect(),
-                    };
-                    self.listings.insert(name, Arc::new(listing));
-                }
-                None => _ = self.listings.remove(&name),
+        self.sweep();
+        self.groups.clone()
+    }
+
+    /// Takes targets that have ended out of their listings, and groups that are done with.
+    fn sweep(&mut self) {
+        for (name, ended) in std::mem::take(&mut self.ended) {
+            let Some(listing) = self.groups.get_mut(&name) else { continue };
+            let stays = |listed: &&Listed| !ended.contains(&(listed.shard, listed.key));
+            let targets: Vec<Listed> = listing.targets.iter().filter(stays).cloned().collect();
+            if targets.is_empty() && !listing.desired {
+                self.groups.remove(&name);
+            } else {
+                let group = Arc::clone(&listing.group);
+                *listing = Arc::new(Listing { group, desired: listing.desired, targets });
             }
         }
-        self.listings.clone()
     }
 
     fn apply_group(&mut self, desired: DesiredGroup, changes: &mut Changes) {
-        let name = desired.group.name.clone();
-        let Self { groups, tables, generation, commands, stale, .. } = self;
-        let mut changed = groups.get(&name).is_none_or(|group| !group.desired);
-        let group = groups.entry(name.clone()).or_insert_with(|| Group {
-            settings: Arc::clone(&desired.group),
-            desired: true,
-            targets: BTreeMap::new(),
-        });
-        group.desired = true;
-        if group.settings != desired.group {
-            changes.updated_groups += 1;
-            changed = true;
-            let (old, new) = (weight(&group.settings), weight(&desired.group));
-            group.settings = desired.group;
-            for entry in group.targets.values() {
-                let table = &mut tables[usize::from(entry.shard)];
-                table.load = table.load.saturating_sub(old) + new;
-                let update = Command::Update(entry.key, Arc::clone(&group.settings));
-                commands[usize::from(entry.shard)].push(update);
-            }
-        }
-        let mut unseen: BTreeSet<(Box<str>, u16)> = group.targets.keys().cloned().collect();
-        for target in desired.targets {
-            let id = (target.id.clone(), target.port);
-            unseen.remove(&id);
-            let entry = group.targets.get_mut(&id);
-            if let Some(entry) = &entry
-                && entry.registered
-                && *entry.target == target
-            {
-                continue;
-            }
-            changed = true;
-            let target = Arc::new(target);
-            if let Some(entry) = entry {
-                entry.target = Arc::clone(&target);
-                if entry.registered {
-                    // Only the zone changed; it is told, not compared.
-                    continue;
+        let DesiredGroup { mut group, mut targets } = desired;
+        targets.sort_by(|one, other| identity(one).cmp(&identity(other)));
+        targets.dedup_by(|one, other| identity(one) == identity(other));
+        let name = group.name.clone();
+        let before = self.groups.get(&name);
+        if let Some(before) = before {
+            if before.group == group {
+                if before.desired && before.registers(&targets) {
+                    return;
                 }
-                *generation = generation.wrapping_add(1);
-                entry.key.generation = *generation;
-                entry.registered = true;
-                let command = Command::Register(entry.key, Arc::clone(&group.settings), target);
-                commands[usize::from(entry.shard)].push(command);
+                // Readers and shards tell by the pointer that nothing has changed.
+                group = Arc::clone(&before.group);
             } else {
-                *generation = generation.wrapping_add(1);
-                let (shard, index) = place(tables, weight(&group.settings));
-                let key = Key { index, generation: *generation };
-                commands[usize::from(shard)].push(Command::Register(
-                    key,
-                    Arc::clone(&group.settings),
-                    Arc::clone(&target),
-                ));
-                group.targets.insert(id, Listed { target, shard, key, registered: true });
-            }
-            changes.registered += 1;
-        }
-        for id in unseen {
-            let Some(entry) = group.targets.get_mut(&id) else { continue };
-            if entry.registered {
-                changed = true;
-                entry.registered = false;
-                commands[usize::from(entry.shard)].push(Command::Deregister(entry.key));
-                changes.deregistered += 1;
+                changes.updated_groups += 1;
+                self.shards.update(before, &group);
             }
         }
-        if changed {
-            stale.insert(name);
+        let mut listed = Vec::with_capacity(targets.len());
+        let mut old = before.map_or(&[][..], |before| &before.targets).iter().cloned().peekable();
+        // Both lists are in the same order, so one walk finds what comes, stays and goes.
+        for target in targets {
+            while let Some(gone) = old.next_if(|old| identity(&old.target) < identity(&target)) {
+                listed.push(self.shards.deregister(gone, changes));
+            }
+            let known = old.next_if(|old| identity(&old.target) == identity(&target));
+            listed.push(self.shards.register(known, &group, target, changes));
         }
+        listed.extend(old.map(|gone| self.shards.deregister(gone, changes)));
+        listed.shrink_to_fit();
+        self.groups.insert(name, Arc::new(Listing { group, desired: true, targets: listed }));
     }
 
     fn remove_group(&mut self, name: &GroupName, changes: &mut Changes) {
-        let Some(group) = self.groups.get_mut(name).filter(|group| group.desired) else { return };
-        group.desired = false;
-        for entry in group.targets.values_mut().filter(|entry| entry.registered) {
-            entry.registered = false;
-            self.commands[usize::from(entry.shard)].push(Command::Deregister(entry.key));
+        let Some(listing) = self.groups.get_mut(name).filter(|listing| listing.desired) else { return };
+        if listing.targets.is_empty() {
+            self.groups.remove(name);
+            return;
+        }
+        let gone = listing.targets.iter().cloned();
+        let targets = gone.map(|gone| self.shards.deregister(gone, changes)).collect();
+        *listing = Arc::new(Listing { group: Arc::clone(&listing.group), desired: false, targets });
+    }
+}
+
+impl Shards {
+    /// Gives every target of a group its new settings.
+    fn update(&mut self, before: &Listing, group: &Arc<TargetGroup>) {
+        let (old, new) = (weight(&before.group), weight(group));
+        for listed in &before.targets {
+            let shard = usize::from(listed.shard);
+            let table = &mut self.tables[shard];
+            table.load = table.load.saturating_sub(old) + new;
+            self.commands[shard].push(Command::Update(listed.key, Arc::clone(group)));
+        }
+    }
+
+    /// The entry of a target that should be there, from what it was before.
+    fn register(
+        &mut self,
+        known: Option<Listed>,
+        group: &Arc<TargetGroup>,
+        target: TargetDescription,
+        changes: &mut Changes,
+    ) -> Listed {
+        let (target, shard, index) = match known {
+            Some(known) if known.registered && *known.target == target => return known,
+            // Only the zone changed; it is told, not compared.
+            Some(known) if known.registered => return Listed { target: Arc::new(target), ..known },
+            Some(known) => (Arc::new(target), known.shard, known.key.index),
+            None => {
+                let (shard, index) = place(&mut self.tables, weight(group));
+                (Arc::new(target), shard, index)
+            }
+        };
+        self.generation = self.generation.wrapping_add(1);
+        let key = Key { index, generation: self.generation };
+        let command = Command::Register(key, Arc::clone(group), Arc::clone(&target));
+        self.commands[usize::from(shard)].push(command);
+        changes.registered += 1;
+        Listed { target, shard, key, registered: true }
+    }
+
+    /// The entry of a target that should not be there.
+    fn deregister(&mut self, mut listed: Listed, changes: &mut Changes) -> Listed {
+        if std::mem::take(&mut listed.registered) {
+            self.commands[usize::from(listed.shard)].push(Command::Deregister(listed.key));
             changes.deregistered += 1;
         }
-        if group.targets.is_empty() {
-            self.groups.remove(name);
-        }
-        self.stale.insert(name.clone());
+        listed
     }
+}
+
+fn identity(target: &TargetDescription) -> (&str, u16) {
+    (&target.id, target.port)
 }
 
 /// The least loaded shard, and a free place in its table.

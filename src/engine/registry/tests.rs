@@ -147,6 +147,13 @@ fn a_group_that_did_not_change_keeps_its_listing() {
     let after = registry.listings();
     assert!(Arc::ptr_eq(&before["web"], &after["web"]));
     assert!(!Arc::ptr_eq(&before["api"], &after["api"]));
+    registry.apply(desired("web: a, api: c"));
+    assert!(Arc::ptr_eq(&after["api"], &registry.listings()["api"]), "a drain that goes on is no change");
+}
+
+#[test]
+fn targets_of_a_group_are_placed_in_the_order_of_id_and_port() {
+    check(&[("web: c a b", "+0.1 +1.2 +2.3"), ("web: b c a", "")]);
 }
 
 #[test]
@@ -154,7 +161,7 @@ fn a_target_is_found_by_id_and_port() {
     let mut registry = check(&[("web: c a b", "+0.1 +1.2 +2.3")]);
     let listing = Arc::clone(&registry.listings()["web"]);
     let found = |id, port| listing.find(id, port).map(|one| one.key.generation);
-    assert_eq!((found("a", 80), found("b", 80), found("c", 80)), (Some(2), Some(3), Some(1)));
+    assert_eq!((found("a", 80), found("b", 80), found("c", 80)), (Some(1), Some(2), Some(3)));
     assert_eq!((found("a", 81), found("d", 80)), (None, None));
 }
 
