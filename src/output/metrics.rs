@@ -1,13 +1,11 @@
-//! `GET /metrics`: Prometheus text. The registry is the `prometheus` crate's; one collector reads the view, so that
-//! nothing is counted twice (docs/metrics.md).
+//! `GET /metrics`: Prometheus text, written straight from the view, so that nothing is counted twice and a scrape of
+//! 100,000 targets makes no object for each sample (docs/metrics.md). The process's own metrics are the `prometheus`
+//! crate's.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use prometheus::core::{Collector, Desc};
-use prometheus::proto::{
-    Bucket, Counter, Gauge, Histogram as Shape, LabelPair, Metric, MetricFamily, MetricType,
-};
 use prometheus::{Encoder as _, Registry, TextEncoder};
 
 use crate::model::failure::Failure;
@@ -16,83 +14,65 @@ use crate::model::outcome::Cause;
 use crate::runtime::view::{Histogram, Listing, Snapshot, View, fail_open};
 
 /// Name, help, kind.
-type Family = (&'static str, &'static str, MetricType);
+type Family = (&'static str, &'static str, &'static str);
+
+const COUNTER: &str = "counter";
+const GAUGE: &str = "gauge";
+const HISTOGRAM: &str = "histogram";
 
 /// Everything exported, in one list: name, help, kind. `docs/metrics.md` describes each.
 const FAMILIES: [Family; 20] = [
-    ("tgprobe_build_info", "A constant 1, labelled with the version.", MetricType::GAUGE),
-    ("tgprobe_check_duration_seconds", "How long checks with a verdict took.", MetricType::HISTOGRAM),
-    ("tgprobe_check_failures_total", "Checks that failed, by what failed.", MetricType::COUNTER),
-    (
-        "tgprobe_check_lateness_seconds",
-        "From the moment a check was due to its start.",
-        MetricType::HISTOGRAM,
-    ),
-    ("tgprobe_checks_in_flight", "Checks running now.", MetricType::GAUGE),
-    ("tgprobe_checks_in_flight_limit", "Checks that may run at once.", MetricType::GAUGE),
-    (
-        "tgprobe_checks_inconclusive_total",
-        "Checks without a verdict, by our own trouble.",
-        MetricType::COUNTER,
-    ),
-    (
-        "tgprobe_checks_skipped_total",
-        "Checks not made because we were late or at the limit.",
-        MetricType::COUNTER,
-    ),
-    ("tgprobe_checks_total", "Checks that ended.", MetricType::COUNTER),
-    (
-        "tgprobe_config_last_reload_success_timestamp_seconds",
-        "When a configuration was last taken.",
-        MetricType::GAUGE,
-    ),
-    (
-        "tgprobe_config_last_reload_successful",
-        "Whether the latest configuration was taken.",
-        MetricType::GAUGE,
-    ),
+    ("tgprobe_build_info", "A constant 1, labelled with the version.", GAUGE),
+    ("tgprobe_check_duration_seconds", "How long checks with a verdict took.", HISTOGRAM),
+    ("tgprobe_check_failures_total", "Checks that failed, by what failed.", COUNTER),
+    ("tgprobe_check_lateness_seconds", "From the moment a check was due to its start.", HISTOGRAM),
+    ("tgprobe_checks_in_flight", "Checks running now.", GAUGE),
+    ("tgprobe_checks_in_flight_limit", "Checks that may run at once.", GAUGE),
+    ("tgprobe_checks_inconclusive_total", "Checks without a verdict, by our own trouble.", COUNTER),
+    ("tgprobe_checks_skipped_total", "Checks not made because we were late or at the limit.", COUNTER),
+    ("tgprobe_checks_total", "Checks that ended.", COUNTER),
+    ("tgprobe_config_last_reload_success_timestamp_seconds", "When a configuration was last taken.", GAUGE),
+    ("tgprobe_config_last_reload_successful", "Whether the latest configuration was taken.", GAUGE),
     (
         "tgprobe_events_dropped_total",
         "Transitions not told to logs and streams, their queue being full.",
-        MetricType::COUNTER,
+        COUNTER,
     ),
-    ("tgprobe_ready", "Whether every target was checked once, or had its first interval.", MetricType::GAUGE),
+    ("tgprobe_ready", "Whether every target was checked once, or had its first interval.", GAUGE),
     (
         "tgprobe_target_group_fail_open",
         "Whether too few targets are healthy, so that all would get requests.",
-        MetricType::GAUGE,
+        GAUGE,
     ),
-    ("tgprobe_target_groups", "Target groups.", MetricType::GAUGE),
-    ("tgprobe_target_healthy", "1 healthy, 0 unhealthy; no series in any other state.", MetricType::GAUGE),
+    ("tgprobe_target_groups", "Target groups.", GAUGE),
+    ("tgprobe_target_healthy", "1 healthy, 0 unhealthy; no series in any other state.", GAUGE),
     (
         "tgprobe_target_series_dropped",
         "Targets left out of per-target series by metrics_target_limit.",
-        MetricType::GAUGE,
+        GAUGE,
     ),
-    ("tgprobe_target_state_info", "A constant 1, labelled with state and reason.", MetricType::GAUGE),
-    ("tgprobe_targets", "Targets by state.", MetricType::GAUGE),
-    ("tgprobe_transitions_total", "Changes of state.", MetricType::COUNTER),
+    ("tgprobe_target_state_info", "A constant 1, labelled with state and reason.", GAUGE),
+    ("tgprobe_targets", "Targets by state.", GAUGE),
+    ("tgprobe_transitions_total", "Changes of state.", COUNTER),
 ];
 
-/// The registry over a view.
+/// The exposition of a view and of this process.
 #[derive(Debug)]
-pub struct Metrics(Registry);
+pub struct Metrics {
+    view: Arc<View>,
+    target_limit: u32,
+    process: Registry,
+}
 
 impl Metrics {
-    /// Registers the collector over `view` and the process's own metrics. At most `target_limit` targets get series
-    /// of their own.
+    /// Exports `view` and the process's own metrics. At most `target_limit` targets get series of their own.
     ///
     /// # Errors
-    /// If a metric's name is malformed or registered twice; never with the list above.
+    /// If a metric's name is malformed or registered twice; never with the process's own.
     pub fn new(view: Arc<View>, target_limit: u32) -> prometheus::Result<Self> {
-        let registry = Registry::new();
-        let labels = Vec::new;
-        let descs = FAMILIES
-            .map(|(name, help, _)| Desc::new(name.to_owned(), help.to_owned(), labels(), Default::default()));
-        let descs = descs.into_iter().collect::<prometheus::Result<Vec<_>>>()?;
-        registry.register(Box::new(ViewCollector { view, target_limit, descs }))?;
-        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
-        Ok(Self(registry))
+        let process = Registry::new();
+        process.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        Ok(Self { view, target_limit, process })
     }
 
     /// The exposition, text format 0.0.4.
@@ -100,24 +80,20 @@ impl Metrics {
     /// # Errors
     /// If a family is inconsistent; never with ours.
     pub fn render(&self) -> prometheus::Result<Vec<u8>> {
-        let mut text = Vec::with_capacity(64 * 1_024);
-        TextEncoder::new().encode(&self.0.gather(), &mut text)?;
+        let families = self.collect();
+        let size = families.0.iter().map(|(_, samples)| samples.len()).sum::<usize>();
+        let mut text = Vec::with_capacity(size + 16 * 1_024);
+        TextEncoder::new().encode(&self.process.gather(), &mut text)?;
+        for ((name, help, kind), samples) in families.0 {
+            if !samples.is_empty() {
+                text.extend(format!("# HELP {name} {help}\n# TYPE {name} {kind}\n").into_bytes());
+                text.extend(samples.into_bytes());
+            }
+        }
         Ok(text)
     }
-}
 
-struct ViewCollector {
-    view: Arc<View>,
-    target_limit: u32,
-    descs: Vec<Desc>,
-}
-
-impl Collector for ViewCollector {
-    fn desc(&self) -> Vec<&Desc> {
-        self.descs.iter().collect()
-    }
-
-    fn collect(&self) -> Vec<MetricFamily> {
+    fn collect(&self) -> Families {
         let mut families = Families::default();
         let snapshot = self.view.snapshot();
         families.process(&self.view, &snapshot);
@@ -134,16 +110,16 @@ impl Collector for ViewCollector {
             }
         }
         families.gauge("tgprobe_target_series_dropped", &[], number(dropped));
-        families.0.into_iter().filter_map(|(family, metrics)| finish(family, metrics)).collect()
+        families
     }
 }
 
-/// Samples of each family, in the order of [`FAMILIES`].
-struct Families(Vec<(Family, Vec<Metric>)>);
+/// The samples of each family as text, in the order of [`FAMILIES`].
+struct Families(Vec<(Family, String)>);
 
 impl Default for Families {
     fn default() -> Self {
-        Self(FAMILIES.iter().map(|family| (*family, Vec::new())).collect())
+        Self(FAMILIES.iter().map(|family| (*family, String::new())).collect())
     }
 }
 
@@ -196,10 +172,14 @@ impl Families {
 
     fn targets(&mut self, snapshot: &Snapshot, listing: &Listing) {
         let group = ("target_group", listing.group.name.as_str());
-        for seen in snapshot.targets(listing) {
-            let target = seen.target.to_string();
-            let target = ("target", target.as_str());
-            let healthy = match seen.health.state {
+        let mut name = String::new();
+        for listed in &listing.targets {
+            let Some(health) = snapshot.health(listing, listed) else { continue };
+            name.clear();
+            // Writing to a `String` cannot fail.
+            _ = write!(name, "{}", listed.target);
+            let target = ("target", name.as_str());
+            let healthy = match health.state {
                 State::Healthy => Some(true),
                 State::Unhealthy | State::UnhealthyDraining => Some(false),
                 State::Initial | State::Unused | State::Draining | State::Unavailable => None,
@@ -207,73 +187,68 @@ impl Families {
             if let Some(healthy) = healthy {
                 self.gauge("tgprobe_target_healthy", &[group, target], flag(healthy));
             }
-            let reason = seen.health.reason.map_or("", |reason| reason.as_str());
-            let labels = [group, target, ("state", seen.health.state.as_str()), ("reason", reason)];
+            let reason = health.reason.map_or("", |reason| reason.as_str());
+            let labels = [group, target, ("state", health.state.as_str()), ("reason", reason)];
             self.gauge("tgprobe_target_state_info", &labels, 1.0);
         }
     }
 
     fn gauge(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
-        let mut gauge = Gauge::default();
-        gauge.set_value(value);
-        let mut metric = Metric::from_label(pairs(labels));
-        metric.set_gauge(gauge);
-        self.push(name, metric);
+        self.sample(name, "", labels, value);
     }
 
     fn counter(&mut self, name: &str, labels: &[(&str, &str)], value: u64) {
-        let mut counter = Counter::default();
-        counter.set_value(number(value));
-        let mut metric = Metric::from_label(pairs(labels));
-        metric.set_counter(counter);
-        self.push(name, metric);
+        self.sample(name, "", labels, number(value));
     }
 
     fn histogram<const N: usize>(&mut self, name: &str, labels: &[(&str, &str)], histogram: &Histogram<N>) {
-        let buckets = histogram.cumulative().map(|(bound, count)| {
-            let mut bucket = Bucket::default();
-            bucket.set_upper_bound(number(bound) / 1_000_000.0);
-            bucket.set_cumulative_count(count);
-            bucket
-        });
-        let mut shape = Shape::default();
-        shape.set_bucket(buckets.collect());
-        shape.set_sample_count(histogram.count());
-        shape.set_sample_sum(number(histogram.sum_micros()) / 1_000_000.0);
-        let mut metric = Metric::from_label(pairs(labels));
-        metric.set_histogram(shape);
-        self.push(name, metric);
+        // Read first: a check that ends meanwhile must not make a bucket larger than all.
+        let buckets: Vec<_> = histogram.cumulative().collect();
+        let count = histogram.count();
+        for (bound, below) in buckets {
+            let bound = (number(bound) / 1_000_000.0).to_string();
+            self.sample(name, "_bucket", &[labels, &[("le", &bound)]].concat(), number(below));
+        }
+        self.sample(name, "_bucket", &[labels, &[("le", "+Inf")]].concat(), number(count));
+        self.sample(name, "_sum", labels, number(histogram.sum_micros()) / 1_000_000.0);
+        self.sample(name, "_count", labels, number(count));
     }
 
-    fn push(&mut self, name: &str, metric: Metric) {
+    fn sample(&mut self, name: &str, suffix: &str, labels: &[(&str, &str)], value: f64) {
         let place = FAMILIES.binary_search_by(|(other, _, _)| (*other).cmp(name));
         debug_assert!(place.is_ok(), "`{name}` is in the list, and the list is sorted");
-        if let Some((_, metrics)) = place.ok().and_then(|place| self.0.get_mut(place)) {
-            metrics.push(metric);
+        let Some((_, text)) = place.ok().and_then(|place| self.0.get_mut(place)) else { return };
+        text.push_str(name);
+        text.push_str(suffix);
+        let mut separator = '{';
+        for (label, value) in labels {
+            text.push(separator);
+            text.push_str(label);
+            text.push_str("=\"");
+            escape(text, value);
+            text.push('"');
+            separator = ',';
+        }
+        if !labels.is_empty() {
+            text.push('}');
+        }
+        // Writing to a `String` cannot fail.
+        _ = writeln!(text, " {value}");
+    }
+}
+
+/// A label's value by the rules of the text format.
+fn escape(text: &mut String, value: &str) {
+    for part in value.split_inclusive(['\\', '"', '\n']) {
+        match part.as_bytes() {
+            [rest @ .., last @ (b'\\' | b'"' | b'\n')] => {
+                text.push_str(&part[..rest.len()]);
+                text.push('\\');
+                text.push(if *last == b'\n' { 'n' } else { char::from(*last) });
+            }
+            _ => text.push_str(part),
         }
     }
-}
-
-fn finish((name, help, kind): Family, metrics: Vec<Metric>) -> Option<MetricFamily> {
-    if metrics.is_empty() {
-        return None;
-    }
-    let mut family = MetricFamily::default();
-    family.set_name(name.to_owned());
-    family.set_help(help.to_owned());
-    family.set_field_type(kind);
-    family.set_metric(metrics);
-    Some(family)
-}
-
-fn pairs(labels: &[(&str, &str)]) -> Vec<LabelPair> {
-    let pair = |(name, value): &(&str, &str)| {
-        let mut pair = LabelPair::default();
-        pair.set_name((*name).to_owned());
-        pair.set_value((*value).to_owned());
-        pair
-    };
-    labels.iter().map(pair).collect()
 }
 
 fn flag(value: bool) -> f64 {
@@ -284,4 +259,51 @@ fn flag(value: bool) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "a count above 2^53 is out of reach")]
 fn number(value: impl TryInto<u64>) -> f64 {
     value.try_into().unwrap_or(u64::MAX) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::view::Clock;
+
+    #[test]
+    fn a_label_is_escaped_by_the_rules_of_the_format() {
+        for (value, escaped) in
+            [("", ""), ("plain:80", "plain:80"), ("a\"b\\", "a\\\"b\\\\"), ("a\nb", "a\\nb"), ("\"", "\\\"")]
+        {
+            let mut text = String::new();
+            escape(&mut text, value);
+            assert_eq!(text, escaped, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_histogram_ends_with_all_its_sum_and_its_count() {
+        let histogram = Histogram::new(&[1_000, 2_500]);
+        for micros in [500, 1_500, 9_000] {
+            histogram.observe(std::time::Duration::from_micros(micros));
+        }
+        let mut families = Families::default();
+        families.histogram("tgprobe_check_lateness_seconds", &[("shard", "0")], &histogram);
+        let text: String = families.0.into_iter().map(|(_, text)| text).collect();
+        let expected = [
+            "_bucket{shard=\"0\",le=\"0.001\"} 1",
+            "_bucket{shard=\"0\",le=\"0.0025\"} 2",
+            "_bucket{shard=\"0\",le=\"+Inf\"} 3",
+            "_sum{shard=\"0\"} 0.011",
+            "_count{shard=\"0\"} 3",
+        ];
+        let expected = expected.map(|line| format!("tgprobe_check_lateness_seconds{line}\n"));
+        assert_eq!(text, expected.concat());
+    }
+
+    #[test]
+    fn families_are_sorted_and_none_is_told_twice() {
+        assert!(FAMILIES.is_sorted_by(|(one, ..), (other, ..)| one < other));
+        let metrics = Metrics::new(View::new(Clock::start(), 2), 10).unwrap();
+        let text = String::from_utf8(metrics.render().unwrap()).unwrap();
+        let types: Vec<&str> = text.lines().filter(|line| line.starts_with("# TYPE")).collect();
+        assert!(types.contains(&"# TYPE tgprobe_checks_in_flight gauge"), "{text}");
+        assert!(types.is_sorted() && types.windows(2).all(|pair| pair[0] != pair[1]), "{text}");
+    }
 }
