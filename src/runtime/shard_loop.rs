@@ -26,7 +26,7 @@ use crate::runtime::resolver::Resolution;
 use crate::runtime::telemetry::ShardStats;
 use crate::runtime::view::{Slots, View};
 
-/// Readers see a change at most this much later.
+/// Who waits for changes hears of one at most this much later.
 const PUBLISH_EVERY: Duration = Duration::from_millis(50);
 
 /// Checks started in one turn. More wait for the next turn, so that answers are read in between.
@@ -97,8 +97,8 @@ struct Loop {
     groups: BTreeMap<GroupName, Arc<Group>>,
     records: Slots,
     running: JoinSet<Attempted>,
-    /// What happened since the last publish, to be told after the next one: whoever hears of a transition and looks
-    /// sees it. At most a few per target.
+    /// What happened in this turn, to be told at its end, after the records that show it: whoever hears of a
+    /// transition and looks sees it. At most a few per target.
     unsaid: Vec<Happening>,
     dirty: bool,
     published: Tick,
@@ -322,7 +322,7 @@ impl Loop {
         use mpsc::error::TrySendError::{Closed, Full};
         match self.shell.happenings.try_send((self.shell.number, happening)) {
             Ok(()) => (),
-            // The registry must hear of it, so it waits for the next publish.
+            // The registry must hear of it, so it waits for the next turn.
             Err(Full((_, happening @ Happening::Removed(..)))) => self.unsaid.push(happening),
             Err(Full((_, Happening::Checked(..)))) => (),
             Err(Full((_, Happening::Changed(..))) | Closed(_)) => self.stats.events_dropped.add(1),
@@ -332,15 +332,15 @@ impl Loop {
     fn publish(&mut self, now: Tick) {
         self.stats.in_flight.set(u64::try_from(self.running.len()).unwrap_or(u64::MAX));
         self.stats.skipped.set(self.shard.skipped());
-        let nothing_new = !self.dirty && self.unsaid.is_empty();
-        if nothing_new || self.published + PUBLISH_EVERY > now {
-            return;
-        }
-        self.published = now;
-        if std::mem::take(&mut self.dirty) {
+        // At once: the records that show it are written. Otherwise whoever sees a state and then asks for what follows
+        // would be told of that state again.
+        std::mem::take(&mut self.unsaid).into_iter().for_each(|happening| self.tell(happening));
+        let something_new = self.dirty || !self.unsaid.is_empty();
+        if something_new && self.published + PUBLISH_EVERY <= now {
+            self.published = now;
+            self.dirty = false;
             self.shell.view.bump();
         }
-        std::mem::take(&mut self.unsaid).into_iter().for_each(|happening| self.tell(happening));
     }
 
     fn next_wake(&self) -> Option<Tick> {
