@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::engine::machine::{Machine, Settings, Transition};
 use crate::engine::place::{Grid, Place};
-use crate::engine::queue::Queue;
+use crate::engine::queue::{Queue, usize_of};
 pub use crate::engine::status::Status;
 use crate::model::outcome::Outcome;
 use crate::model::tick::{Tick, millis};
@@ -64,10 +64,6 @@ struct Target {
     hash: u64,
     /// The place on the grid of the target's interval; `None` while it is not checked.
     place: Option<Place>,
-    /// Where the target stands in the queue of checks.
-    due: Option<Tick>,
-    /// Where it stands in the queue of deadlines: the end of its drain, or the moment it may become stale.
-    deadline: Option<Tick>,
     /// The job that is out.
     out: Option<Flight>,
     /// Waits for its address before the first check.
@@ -93,6 +89,7 @@ pub struct Shard {
     targets: Vec<Option<Target>>,
     grids: BTreeMap<u64, Grid>,
     checks: Queue,
+    /// The end of a target's drain, or the moment it may become stale.
     deadlines: Queue,
     events: VecDeque<Event>,
     /// Checked targets with a known address whose first check has not been started.
@@ -122,8 +119,6 @@ impl Shard {
                 settings,
                 hash,
                 place: None,
-                due: None,
-                deadline: None,
                 out: None,
                 held,
             },
@@ -168,7 +163,7 @@ impl Shard {
             shard.events.extend(change.map(|change| Event::Changed(key, change)));
             shard.unplace(target, key.index);
             let end = now + target.settings.deregistration_delay;
-            shard.deadlines.set(key.index, &mut target.deadline, Some(end));
+            shard.deadlines.set(key.index, Some(end));
         });
         self.on_tick(now);
     }
@@ -178,11 +173,12 @@ impl Shard {
     pub fn release(&mut self, key: Key, now: Tick) {
         self.with(key, |shard, target| {
             let held = std::mem::take(&mut target.held);
-            let early = target.due.is_some_and(|due| now < due) && !target.machine.has_concluded();
+            let early =
+                shard.checks.at(key.index).is_some_and(|due| now < due) && !target.machine.has_concluded();
             // While it was held it took none of the quick first checks from targets that could be checked.
             shard.fresh += u64::from(held && target.place.is_some());
             if (held || early) && target.place.is_some() && target.out.is_none() {
-                shard.checks.set(key.index, &mut target.due, Some(now));
+                shard.checks.set(key.index, Some(now));
             }
         });
     }
@@ -192,7 +188,6 @@ impl Shard {
         while let Some((_, index)) = self.deadlines.pop_due(now) {
             let slot = usize_of(index);
             let Some(mut target) = self.targets[slot].take() else { continue };
-            target.deadline = None;
             let key = Key { index, generation: target.generation };
             if target.machine.is_draining() {
                 self.events.push_back(Event::Removed(key));
@@ -200,7 +195,7 @@ impl Shard {
             }
             let change = target.machine.on_silence(&target.settings, now);
             self.events.extend(change.map(|change| Event::Changed(key, change)));
-            self.watch(&mut target, index);
+            self.watch(&target, index);
             self.targets[slot] = Some(target);
         }
     }
@@ -209,7 +204,6 @@ impl Shard {
     pub fn poll_job(&mut self, now: Tick) -> Option<Job> {
         let (due, index) = self.checks.pop_due(now)?;
         let target = self.targets[usize_of(index)].as_mut()?;
-        target.due = None;
         target.out =
             Some(Flight { generation: target.generation, started: now, skips_from: due, counts: true });
         if !target.machine.has_started() {
@@ -229,12 +223,12 @@ impl Shard {
                 let change = target.machine.on_outcome(outcome, &target.settings, now);
                 self.events.extend(change.map(|change| Event::Changed(job.key, change)));
             }
-            if target.place.is_some() && target.due.is_none() && !target.held {
+            if target.place.is_some() && self.checks.at(job.key.index).is_none() && !target.held {
                 let first = !target.machine.has_started();
                 let next = if first { now } else { self.next_place(&target, flight, job.due, now) };
-                self.checks.set(job.key.index, &mut target.due, Some(next));
+                self.checks.set(job.key.index, Some(next));
             }
-            self.watch(&mut target, job.key.index);
+            self.watch(&target, job.key.index);
         }
         self.targets[slot] = Some(target);
     }
@@ -244,7 +238,8 @@ impl Shard {
         self.events.pop_front()
     }
 
-    /// When a check falls due next.
+    /// When a check falls due next; up to 127 ms earlier, never later, where targets were taken away.
+    /// [`Shard::poll_job`] at that moment takes a job or makes this tell a later one.
     #[must_use]
     pub fn next_check(&self) -> Option<Tick> {
         self.checks.next()
@@ -265,12 +260,12 @@ impl Shard {
             since: target.machine.since(),
             streak: target.machine.streak(),
             conclusive_state: target.machine.conclusive_state(),
-            next_check: target.due,
+            next_check: self.checks.at(key.index),
             check_after: target.place.and(target.out).map(|flight| {
                 let half = target.settings.interval / 2;
                 place_from(target, (flight.started + half).max(flight.skips_from))
             }),
-            drain_ends: target.deadline.filter(|_| target.machine.is_draining()),
+            drain_ends: self.deadlines.at(key.index).filter(|_| target.machine.is_draining()),
         })
     }
 
@@ -318,7 +313,7 @@ impl Shard {
             if let Some(flight) = &mut target.out {
                 flight.skips_from = now + Duration::from_millis(1);
             } else if !target.held {
-                self.checks.set(index, &mut target.due, Some(due));
+                self.checks.set(index, Some(due));
             }
         }
         self.watch(target, index);
@@ -347,7 +342,7 @@ impl Shard {
 
     /// Takes a target out of the queue and gives its place back.
     fn unplace(&mut self, target: &mut Target, index: u32) {
-        self.checks.set(index, &mut target.due, None);
+        self.checks.set(index, None);
         let Some(place) = target.place.take() else { return };
         if !target.machine.has_started() && !target.held {
             self.fresh = self.fresh.saturating_sub(1);
@@ -362,11 +357,11 @@ impl Shard {
 
     /// Keeps one entry in the queue of deadlines for the moment a target may become stale. The entry is moved only
     /// when it fires, so a check costs nothing here.
-    fn watch(&mut self, target: &mut Target, index: u32) {
+    fn watch(&mut self, target: &Target, index: u32) {
         let at = target.machine.stale_at(&target.settings);
         let early_enough = |&set: &Tick| at.is_some_and(|at| set <= at);
-        if !target.machine.is_draining() && target.deadline.filter(early_enough).is_none() {
-            self.deadlines.set(index, &mut target.deadline, at);
+        if !target.machine.is_draining() && self.deadlines.at(index).filter(early_enough).is_none() {
+            self.deadlines.set(index, at);
         }
     }
 }
@@ -376,11 +371,6 @@ fn place_from(target: &Target, from: Tick) -> Tick {
     let Some(place) = target.place else { return from };
     let base = from.0 - from.0 % place.interval() + place.offset();
     Tick(if base < from.0 { base + place.interval() } else { base })
-}
-
-/// A table index; lossless on every platform this builds for.
-fn usize_of(index: u32) -> usize {
-    usize::try_from(index).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
