@@ -13,81 +13,34 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::machine::{Machine, Settings, Transition};
-use crate::engine::place::{Grid, Place};
+use crate::engine::machine::{Machine, Settings};
+use crate::engine::place::Grid;
 use crate::engine::queue::{Queue, usize_of};
+use crate::engine::shard::course::Courses;
+pub use crate::engine::shard::job::{Event, Job, Key};
+use crate::engine::shard::target::{Flight, Target, Tie};
 pub use crate::engine::status::Status;
 use crate::model::outcome::Outcome;
-use crate::model::tick::{Tick, millis};
+use crate::model::tick::Tick;
+
+mod course;
+mod job;
+mod target;
 
 /// New targets on a shard that get a quick first check; more would be a burst (docs/semantics.md, "Schedule").
 pub const QUICK_FIRST_CHECKS: u64 = 200;
 
-/// Quick first checks lie this far apart, so that the last one still starts within 100 ms of registration.
-const QUICK_STEP: Duration = Duration::from_micros(450);
-
-/// Names one registration of one target: a place in the shard's table, and how often that place was given out.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Key {
-    /// The place in the table.
-    pub index: u32,
-    /// Tells registrations at the same place apart.
-    pub generation: u32,
-}
-
-/// Permission to probe one target once.
-///
-/// Not `Clone`: the shell gives it back with the outcome, so no target is ever probed twice at the same time.
-#[derive(Debug)]
-#[must_use = "an unanswered job stops its target from ever being probed again"]
-pub struct Job {
-    /// The target to probe.
-    pub key: Key,
-    /// When the probe was due; `now - due` is how late we are.
-    pub due: Tick,
-}
-
-/// Something readers must hear about.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Event {
-    /// A target entered another state.
-    Changed(Key, Transition),
-    /// A target's drain is over and the shard has forgotten it.
-    Removed(Key),
-}
-
-#[derive(Debug)]
-struct Target {
-    generation: u32,
-    machine: Machine,
-    settings: Arc<Settings>,
-    hash: u64,
-    /// The place on the grid of the target's interval; `None` while it is not checked.
-    place: Option<Place>,
-    /// The job that is out.
-    out: Option<Flight>,
-    /// Waits for its address before the first check.
-    held: bool,
-}
-
-/// What a target remembers of its job while that is out.
-#[derive(Clone, Copy, Debug)]
-struct Flight {
-    /// The registration it was given to.
-    generation: u32,
-    /// When it was taken, perhaps later than it was due.
-    started: Tick,
-    /// The earliest place of the target's grid that it can cause to be skipped.
-    skips_from: Tick,
-    /// Whether its answer counts. False once something else is asked: a pass of the old path proves nothing.
-    counts: bool,
-}
+/// Quick first checks lie this far apart: the last one still starts within 100 ms of registration, and no millisecond
+/// has more than two of them.
+const QUICK_STEP: Duration = Duration::from_micros(500);
 
 /// A thread's share of the targets.
 #[derive(Debug, Default)]
 pub struct Shard {
     targets: Vec<Option<Target>>,
-    grids: BTreeMap<u64, Grid>,
+    courses: Courses,
+    /// By interval in milliseconds.
+    grids: BTreeMap<u32, Grid>,
     checks: Queue,
     /// The end of a target's drain, or the moment it may become stale.
     deadlines: Queue,
@@ -106,22 +59,21 @@ impl Shard {
         if self.targets.len() <= slot {
             self.targets.resize_with(slot + 1, || None);
         }
+        let course = self.courses.join(settings);
+        let lost = self.courses[course].most_lost;
+        let (generation, tie) = (key.generation, Tie::of(hash));
         let mut target = match self.targets[slot].take() {
             Some(mut target) => {
                 self.unplace(&mut target, key.index);
-                let change = target.machine.reregister(&settings, now);
+                let change = target.machine.reregister(&self.courses[course].settings, now);
                 self.events.extend(change.map(|change| Event::Changed(key, change)));
-                Target { generation: key.generation, settings, held, ..target }
+                self.courses.leave(target.course);
+                Target { generation, course, lost, held, ..target }
             }
-            None => Target {
-                generation: key.generation,
-                machine: Machine::new(now),
-                settings,
-                hash,
-                place: None,
-                out: None,
-                held,
-            },
+            None => {
+                let machine = Machine::new(now);
+                Target { machine, out: None, generation, course, place: None, lost, tie, held }
+            }
         };
         self.begin(&mut target, key.index, now);
         self.targets[slot] = Some(target);
@@ -131,24 +83,32 @@ impl Shard {
     /// matcher, port, protocol), so that running counters start again. Unchanged intervals keep their place.
     pub fn update(&mut self, key: Key, settings: Arc<Settings>, asks_anew: bool, now: Tick) {
         self.with(key, |shard, target| {
-            let old = std::mem::replace(&mut target.settings, settings);
-            let change = target.machine.on_settings(&old, &target.settings, now);
+            let before = target.course;
+            target.course = shard.courses.join(settings);
+            let (old, new) = (&shard.courses[before], &shard.courses[target.course]);
+            let (was_checked, new_beat) = (old.settings.checked(), old.interval != new.interval);
+            let moves = new_beat || was_checked != new.settings.checked();
+            let change = target.machine.on_settings(&old.settings, &new.settings, now);
             shard.events.extend(change.map(|change| Event::Changed(key, change)));
+            if before != target.course {
+                target.lost = new.most_lost;
+            }
             if asks_anew {
                 target.machine.forget_streak();
             }
             if let Some(flight) = &mut target.out
-                && (asks_anew || !old.checked())
+                && (asks_anew || !was_checked)
             {
                 flight.counts = false;
             }
-            if target.machine.is_draining() {
-                return;
-            }
-            if old.interval != target.settings.interval || old.checked() != target.settings.checked() {
+            if moves && !target.machine.is_draining() {
+                // The place lies on the grid of the old interval.
+                let after = std::mem::replace(&mut target.course, before);
                 shard.unplace(target, key.index);
+                target.course = after;
                 shard.begin(target, key.index, now);
             }
+            shard.courses.leave(before);
             shard.watch(target, key.index);
         });
     }
@@ -159,10 +119,11 @@ impl Shard {
             if target.machine.is_draining() {
                 return;
             }
-            let change = target.machine.deregister(&target.settings, now);
+            let settings = &shard.courses[target.course].settings;
+            let change = target.machine.deregister(settings, now);
             shard.events.extend(change.map(|change| Event::Changed(key, change)));
             shard.unplace(target, key.index);
-            let end = now + target.settings.deregistration_delay;
+            let end = now + shard.courses[target.course].settings.deregistration_delay;
             shard.deadlines.set(key.index, Some(end));
         });
         self.on_tick(now);
@@ -191,9 +152,10 @@ impl Shard {
             let key = Key { index, generation: target.generation };
             if target.machine.is_draining() {
                 self.events.push_back(Event::Removed(key));
+                self.courses.leave(target.course);
                 continue;
             }
-            let change = target.machine.on_silence(&target.settings, now);
+            let change = target.machine.on_silence(&self.courses[target.course].settings, now);
             self.events.extend(change.map(|change| Event::Changed(key, change)));
             self.watch(&target, index);
             self.targets[slot] = Some(target);
@@ -201,36 +163,78 @@ impl Shard {
     }
 
     /// Takes the next job that is due, or `None` when there is none at `now`.
+    ///
+    /// The one that has been due for longest comes first. A target passes over its place where others of its group
+    /// have lost more places than it, by [`Shard::skip`], so that all lose alike.
     pub fn poll_job(&mut self, now: Tick) -> Option<Job> {
-        let (due, index) = self.checks.pop_due(now)?;
-        let target = self.targets[usize_of(index)].as_mut()?;
-        target.out =
-            Some(Flight { generation: target.generation, started: now, skips_from: due, counts: true });
-        if !target.machine.has_started() {
-            self.fresh = self.fresh.saturating_sub(1);
-            target.machine.on_start();
+        loop {
+            let (due, index) = self.checks.pop_due(now)?;
+            let Some(target) = self.targets.get_mut(usize_of(index)).and_then(Option::as_mut) else {
+                continue;
+            };
+            let flight = Flight::new(target, now);
+            let key = Key { index, generation: target.generation };
+            if target.gives_way(&self.courses[target.course]) {
+                self.lose_place(key, &flight, due, now);
+                continue;
+            }
+            if flight.first {
+                self.fresh = self.fresh.saturating_sub(1);
+                target.machine.on_start();
+            }
+            target.out = Some(flight);
+            return Some(Job { key, due });
         }
-        Some(Job { key: Key { index, generation: target.generation }, due })
     }
 
     /// Records what became of a job and queues the target's next check.
     pub fn on_outcome(&mut self, job: Job, outcome: Outcome, now: Tick) {
-        let slot = usize_of(job.key.index);
-        let Some(mut target) = self.targets.get_mut(slot).and_then(Option::take) else { return };
-        // The target may have been deregistered, come back, or be another one altogether while its job was out.
-        if let Some(flight) = target.out.take_if(|flight| flight.generation == job.key.generation) {
-            if flight.counts && target.generation == job.key.generation {
-                let change = target.machine.on_outcome(outcome, &target.settings, now);
-                self.events.extend(change.map(|change| Event::Changed(job.key, change)));
-            }
-            if target.place.is_some() && self.checks.at(job.key.index).is_none() && !target.held {
-                let first = !target.machine.has_started();
-                let next = if first { now } else { self.next_place(&target, flight, job.due, now) };
-                self.checks.set(job.key.index, Some(next));
-            }
-            self.watch(&target, job.key.index);
+        let Job { key, due } = job;
+        let Some((target, flight)) = landed(&mut self.targets, key) else { return };
+        let course = &self.courses[target.course];
+        if flight.counts && target.generation == key.generation {
+            let change = target.machine.on_outcome(outcome, &course.settings, now);
+            self.events.extend(change.map(|change| Event::Changed(key, change)));
         }
-        self.targets[slot] = Some(target);
+        if target.place.is_some() && !target.held {
+            let next = if target.machine.has_started() {
+                let (next, skipped) = target.next_place(course, &flight, due, now);
+                target.missed(skipped, course);
+                self.skipped += skipped;
+                next
+            } else {
+                now
+            };
+            self.checks.set(key.index, Some(next));
+        }
+        watch(&mut self.deadlines, target, &course.settings, key.index);
+    }
+
+    /// Takes back a job that was never started for want of room. Nothing is said of the target; it is queued for its
+    /// next place, as after a check that started now, and the place it loses counts as skipped.
+    ///
+    /// A target that was to be checked for the first time is as new as before. What lacks must be room that a
+    /// target's whole group shares, for the others of the group will give way to those that lost most: of two
+    /// targets given the same settings, checked all the time, neither ever loses more than three places more than
+    /// the other.
+    pub fn skip(&mut self, job: Job, now: Tick) {
+        let Job { key, due } = job;
+        let Some((target, flight)) = landed(&mut self.targets, key) else { return };
+        let placed = target.place.is_some() && !target.held;
+        if !target.machine.has_started() {
+            // The job was of a former life, and this one's first check only waited for it.
+            if placed {
+                self.checks.set(key.index, Some(now));
+            }
+            return;
+        }
+        if flight.first {
+            target.machine.undo_start();
+            self.fresh += u64::from(placed);
+        }
+        if placed {
+            self.lose_place(key, &flight, due, now);
+        }
     }
 
     /// Takes the oldest event not yet told to anyone.
@@ -255,15 +259,16 @@ impl Shard {
     #[must_use]
     pub fn status(&self, key: Key) -> Option<Status> {
         let target = self.targets.get(usize_of(key.index))?.as_ref()?;
+        let course = &self.courses[target.course];
         (target.generation == key.generation).then(|| Status {
-            health: target.machine.health(&target.settings),
+            health: target.machine.health(&course.settings),
             since: target.machine.since(),
             streak: target.machine.streak(),
             conclusive_state: target.machine.conclusive_state(),
             next_check: self.checks.at(key.index),
             check_after: target.place.and(target.out).map(|flight| {
-                let half = target.settings.interval / 2;
-                place_from(target, (flight.started + half).max(flight.skips_from))
+                let half = course.settings.interval / 2;
+                target.place_from(course, flight.no_sooner(flight.started + half))
             }),
             drain_ends: self.deadlines.at(key.index).filter(|_| target.machine.is_draining()),
         })
@@ -287,6 +292,12 @@ impl Shard {
         self.skipped
     }
 
+    /// Checks a second that all targets with a place on a grid ask for, whatever becomes of them.
+    #[must_use]
+    pub fn offered_rate(&self) -> f64 {
+        self.grids.values().map(Grid::rate).sum()
+    }
+
     /// Runs `change` on the target `key` names, if it is still that one.
     fn with(&mut self, key: Key, change: impl FnOnce(&mut Self, &mut Target)) {
         let slot = usize_of(key.index);
@@ -299,19 +310,27 @@ impl Shard {
 
     /// Gives a target its place on the grid and its first check, unless its group is not checked.
     fn begin(&mut self, target: &mut Target, index: u32, now: Tick) {
-        if target.settings.checked() && target.place.is_none() {
-            let interval = millis(target.settings.interval);
-            let grid = self.grids.entry(interval).or_insert_with(|| Grid::new(interval));
-            target.place = Some(grid.take(target.hash));
+        let course = &self.courses[target.course];
+        if course.settings.checked() && target.place.is_none() {
+            let grid = self.grids.entry(course.interval).or_insert_with(|| Grid::new(course.interval));
+            target.place = Some(grid.take(target.tie.hash()));
+            let next = now + Duration::from_millis(1);
             let due = if target.machine.has_started() || target.held {
-                place_from(target, now + Duration::from_millis(1))
+                target.place_from(course, next)
             } else {
-                self.first_check(target, now)
+                let before = self.fresh;
+                self.fresh += 1;
+                // A quick first check while few targets are new; the place in the coming interval otherwise.
+                if before < QUICK_FIRST_CHECKS {
+                    now + QUICK_STEP * u32::try_from(before).unwrap_or(0)
+                } else {
+                    target.place_from(course, now)
+                }
             };
             // Places before this moment were never the target's, so a job that is out cannot have missed them. Its
             // return queues the target, even where the job is of a former life.
             if let Some(flight) = &mut target.out {
-                flight.skips_from = now + Duration::from_millis(1);
+                flight.places_begin(next);
             } else if !target.held {
                 self.checks.set(index, Some(due));
             }
@@ -319,25 +338,17 @@ impl Shard {
         self.watch(target, index);
     }
 
-    /// A quick first check while few targets are new; the target's place in the coming interval otherwise.
-    fn first_check(&mut self, target: &Target, now: Tick) -> Tick {
-        let before = self.fresh;
-        self.fresh += 1;
-        if before < QUICK_FIRST_CHECKS {
-            now + QUICK_STEP * u32::try_from(before).unwrap_or(0)
-        } else {
-            place_from(target, now)
-        }
-    }
-
-    /// The next check after one that was due at `due`: the first place at least half an interval after it started, so
-    /// that a late check and the one after it are no burst. Places missed meanwhile are skipped, never made up for.
-    fn next_place(&mut self, target: &Target, flight: Flight, due: Tick, now: Tick) -> Tick {
-        let half = target.settings.interval / 2;
-        let planned = place_from(target, (due + half).max(flight.skips_from));
-        let next = place_from(target, (flight.started + half).max(now + Duration::from_millis(1)));
-        self.skipped += next.0.saturating_sub(planned.0) / millis(target.settings.interval).max(1);
-        next
+    /// Queues a target for its next place, this one being lost to it for want of room.
+    fn lose_place(&mut self, key: Key, flight: &Flight, due: Tick, now: Tick) {
+        let Some(target) = self.targets.get_mut(usize_of(key.index)).and_then(Option::as_mut) else { return };
+        let course = &mut self.courses[target.course];
+        let flight = Flight { started: now, ..*flight };
+        let (next, missed) = target.next_place(course, &flight, due, now);
+        target.lost = target.lost.saturating_add(1);
+        course.most_lost = course.most_lost.max(target.lost);
+        target.missed(missed, course);
+        self.skipped += missed + 1;
+        self.checks.set(key.index, Some(next));
     }
 
     /// Takes a target out of the queue and gives its place back.
@@ -347,30 +358,35 @@ impl Shard {
         if !target.machine.has_started() && !target.held {
             self.fresh = self.fresh.saturating_sub(1);
         }
-        // The place lies on the grid of the interval it was taken with, which may no longer be the target's.
-        let Some(grid) = self.grids.get_mut(&place.interval()) else { return };
+        let interval = self.courses[target.course].interval;
+        let Some(grid) = self.grids.get_mut(&interval) else { return };
         grid.give_back(place);
         if grid.is_empty() {
-            self.grids.remove(&place.interval());
+            self.grids.remove(&interval);
         }
     }
 
-    /// Keeps one entry in the queue of deadlines for the moment a target may become stale. The entry is moved only
-    /// when it fires, so a check costs nothing here.
     fn watch(&mut self, target: &Target, index: u32) {
-        let at = target.machine.stale_at(&target.settings);
-        let early_enough = |&set: &Tick| at.is_some_and(|at| set <= at);
-        if !target.machine.is_draining() && self.deadlines.at(index).filter(early_enough).is_none() {
-            self.deadlines.set(index, at);
-        }
+        watch(&mut self.deadlines, target, &self.courses[target.course].settings, index);
     }
 }
 
-/// The target's first place at or after `from`.
-fn place_from(target: &Target, from: Tick) -> Tick {
-    let Some(place) = target.place else { return from };
-    let base = from.0 - from.0 % place.interval() + place.offset();
-    Tick(if base < from.0 { base + place.interval() } else { base })
+/// Takes a job back from the target at its index, unless that is another target than the one it was given to. The
+/// target may have been deregistered meanwhile, or come back.
+fn landed(targets: &mut [Option<Target>], job: Key) -> Option<(&mut Target, Flight)> {
+    let target = targets.get_mut(usize_of(job.index))?.as_mut()?;
+    let flight = target.out.take_if(|flight| flight.generation == job.generation)?;
+    Some((target, flight))
+}
+
+/// Keeps one entry in the queue of deadlines for the moment a target may become stale. The entry is moved only when it
+/// fires, so a check costs nothing here.
+fn watch(deadlines: &mut Queue, target: &Target, settings: &Settings, index: u32) {
+    let at = target.machine.stale_at(settings);
+    let early_enough = |&set: &Tick| at.is_some_and(|at| set <= at);
+    if !target.machine.is_draining() && deadlines.at(index).filter(early_enough).is_none() {
+        deadlines.set(index, at);
+    }
 }
 
 #[cfg(test)]
