@@ -198,7 +198,7 @@ impl Shard {
         }
         if target.place.is_some() && !target.held {
             let next = if target.machine.has_started() {
-                let (next, skipped) = target.next_place(course, &flight, due, now);
+                let (next, skipped) = target.next_place(course, &flight, due, flight.started, now);
                 target.missed(skipped, course);
                 self.skipped += skipped;
                 next
@@ -342,8 +342,7 @@ impl Shard {
     fn lose_place(&mut self, key: Key, flight: &Flight, due: Tick, now: Tick) {
         let Some(target) = self.targets.get_mut(usize_of(key.index)).and_then(Option::as_mut) else { return };
         let course = &mut self.courses[target.course];
-        let flight = Flight { started: now, ..*flight };
-        let (next, missed) = target.next_place(course, &flight, due, now);
+        let (next, missed) = target.next_place(course, flight, due, now, now);
         target.lost = target.lost.saturating_add(1);
         course.most_lost = course.most_lost.max(target.lost);
         target.missed(missed, course);

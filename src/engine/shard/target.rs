@@ -49,7 +49,7 @@ pub(super) struct Flight {
     /// The registration it was given to.
     pub(super) generation: u32,
     /// Places earlier than this many milliseconds after the start were not the target's; saturates after 49 days.
-    pub(super) places_after: Option<NonZeroU32>,
+    places_after: Option<NonZeroU32>,
     /// Whether its answer counts. False once something else is asked: a pass of the old path proves nothing.
     pub(super) counts: bool,
     /// Whether it was the first of its registration.
@@ -85,12 +85,19 @@ impl Target {
     }
 
     /// The next check after one that was due at `due`, and how many places are skipped before: the first place at
-    /// least half an interval after the start, so that a late check and the one after it are no burst. Places missed
+    /// least half an interval after `started`, so that a late check and the one after it are no burst. Places missed
     /// meanwhile are never made up for.
-    pub(super) fn next_place(&self, course: &Course, flight: &Flight, due: Tick, now: Tick) -> (Tick, u64) {
+    pub(super) fn next_place(
+        &self,
+        course: &Course,
+        flight: &Flight,
+        due: Tick,
+        started: Tick,
+        now: Tick,
+    ) -> (Tick, u64) {
         let half = course.settings.interval / 2;
         let planned = self.place_from(course, flight.no_sooner(due + half));
-        let next = self.place_from(course, (flight.started + half).max(now + Duration::from_millis(1)));
+        let next = self.place_from(course, (started + half).max(now + Duration::from_millis(1)));
         (next, next.0.saturating_sub(planned.0) / u64::from(course.interval))
     }
 
