@@ -26,6 +26,7 @@ use crate::model::tick::Tick;
 mod course;
 mod job;
 mod target;
+mod told;
 
 /// New targets on a shard that get a quick first check; more would be a burst (docs/semantics.md, "Schedule").
 pub const QUICK_FIRST_CHECKS: u64 = 200;
@@ -48,6 +49,8 @@ pub struct Shard {
     /// Checked targets with a known address whose first check has not been started.
     fresh: u64,
     skipped: u64,
+    /// Places counted as skipped whose targets were checked soon after; as many will not be counted.
+    regained: u64,
 }
 
 impl Shard {
@@ -60,7 +63,6 @@ impl Shard {
             self.targets.resize_with(slot + 1, || None);
         }
         let course = self.courses.join(settings);
-        let lost = self.courses[course].most_lost;
         let (generation, tie) = (key.generation, Tie::of(hash));
         let mut target = match self.targets[slot].take() {
             Some(mut target) => {
@@ -68,11 +70,11 @@ impl Shard {
                 let change = target.machine.reregister(&self.courses[course].settings, now);
                 self.events.extend(change.map(|change| Event::Changed(key, change)));
                 self.courses.leave(target.course);
-                Target { generation, course, lost, held, ..target }
+                Target { generation, course, ticket: None, held, ..target }
             }
             None => {
                 let machine = Machine::new(now);
-                Target { machine, out: None, generation, course, place: None, lost, tie, held }
+                Target { machine, out: None, generation, course, place: None, ticket: None, tie, held }
             }
         };
         self.begin(&mut target, key.index, now);
@@ -91,7 +93,7 @@ impl Shard {
             let change = target.machine.on_settings(&old.settings, &new.settings, now);
             shard.events.extend(change.map(|change| Event::Changed(key, change)));
             if before != target.course {
-                target.lost = new.most_lost;
+                target.ticket = None;
             }
             if asks_anew {
                 target.machine.forget_streak();
@@ -139,6 +141,7 @@ impl Shard {
             // While it was held it took none of the quick first checks from targets that could be checked.
             shard.fresh += u64::from(held && target.place.is_some());
             if (held || early) && target.place.is_some() && target.out.is_none() {
+                shard.courses[target.course].refused = None;
                 shard.checks.set(key.index, Some(now));
             }
         });
@@ -164,26 +167,36 @@ impl Shard {
 
     /// Takes the next job that is due, or `None` when there is none at `now`.
     ///
-    /// The one that has been due for longest comes first. A target passes over its place where others of its group
-    /// have lost more places than it, by [`Shard::skip`], so that all lose alike.
+    /// The one that has been due for longest comes first. Where targets of its group have lost their places, by
+    /// [`Shard::skip`], the one that has waited longest is offered before it.
     pub fn poll_job(&mut self, now: Tick) -> Option<Job> {
         loop {
-            let (due, index) = self.checks.pop_due(now)?;
+            let (due, popped) = self.checks.pop_due(now)?;
+            let Some(number) = self.target(popped).map(|target| target.course) else { continue };
+            let course = &mut self.courses[number];
+            if course.refused == Some(now) {
+                // What there was no room for a moment ago has waited longer.
+                self.lose_place(popped, due, now);
+                continue;
+            }
+            let senior = course.senior(&self.targets);
+            let index = senior.unwrap_or(popped);
+            if index != popped {
+                self.checks.set(popped, Some(due));
+                self.checks.set(index, None);
+            }
             let Some(target) = self.targets.get_mut(usize_of(index)).and_then(Option::as_mut) else {
                 continue;
             };
-            let flight = Flight::new(target, now);
-            let key = Key { index, generation: target.generation };
-            if target.gives_way(&self.courses[target.course]) {
-                self.lose_place(key, &flight, due, now);
-                continue;
-            }
+            let (senior, off_place) = (senior.is_some(), index != popped);
+            let flight = Flight { senior, off_place, ..Flight::new(target, now) };
             if flight.first {
                 self.fresh = self.fresh.saturating_sub(1);
                 target.machine.on_start();
             }
+            target.ticket = None;
             target.out = Some(flight);
-            return Some(Job { key, due });
+            return Some(Job { key: Key { index, generation: target.generation }, due });
         }
     }
 
@@ -198,8 +211,13 @@ impl Shard {
         }
         if target.place.is_some() && !target.held {
             let next = if target.machine.has_started() {
-                let (next, skipped) = target.next_place(course, &flight, due, flight.started, now);
-                target.missed(skipped, course);
+                let half = course.settings.interval / 2;
+                let planned = flight.no_sooner(due + half);
+                // A check soon after the place that was lost has made up for it, if no other is left out for it.
+                let own = target.place_from(course, flight.started + Duration::from_millis(1));
+                let regained = flight.off_place && flight.started + half <= own;
+                self.regained += u64::from(regained);
+                let (next, skipped) = target.next_place(course, planned, flight.started, now);
                 self.skipped += skipped;
                 next
             } else {
@@ -213,89 +231,38 @@ impl Shard {
     /// Takes back a job that was never started for want of room. Nothing is said of the target; it is queued for its
     /// next place, as after a check that started now, and the place it loses counts as skipped.
     ///
-    /// A target that was to be checked for the first time is as new as before. What lacks must be room that a
-    /// target's whole group shares, for the others of the group will give way to those that lost most: of two
-    /// targets given the same settings, checked all the time, neither ever loses more than three places more than
-    /// the other.
+    /// A target that was to be checked for the first time is as new as before. What lacks must be room that all
+    /// targets given the same settings share. These stand in a line once they have lost a place: as they fall due
+    /// and there is room, the one that has waited longest is offered first, so that all lose alike. Between two
+    /// checks of one that always fell due, no other is checked more than twice.
     pub fn skip(&mut self, job: Job, now: Tick) {
         let Job { key, due } = job;
         let Some((target, flight)) = landed(&mut self.targets, key) else { return };
         let placed = target.place.is_some() && !target.held;
-        if !target.machine.has_started() {
-            // The job was of a former life, and this one's first check only waited for it.
-            if placed {
-                self.checks.set(key.index, Some(now));
-            }
-            return;
-        }
-        if flight.first {
+        let started = target.machine.has_started();
+        if flight.first && started {
             target.machine.undo_start();
             self.fresh += u64::from(placed);
         }
-        if placed {
-            self.lose_place(key, &flight, due, now);
+        if !placed {
+            return;
         }
-    }
-
-    /// Takes the oldest event not yet told to anyone.
-    pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
-    }
-
-    /// When a check falls due next; up to 127 ms earlier, never later, where targets were taken away.
-    /// [`Shard::poll_job`] at that moment takes a job or makes this tell a later one.
-    #[must_use]
-    pub fn next_check(&self) -> Option<Tick> {
-        self.checks.next()
-    }
-
-    /// When [`Shard::on_tick`] has something to do next.
-    #[must_use]
-    pub fn next_deadline(&self) -> Option<Tick> {
-        self.deadlines.next()
-    }
-
-    /// What may be told of a target; `None` once the shard has forgotten it or the place belongs to another.
-    #[must_use]
-    pub fn status(&self, key: Key) -> Option<Status> {
-        let target = self.targets.get(usize_of(key.index))?.as_ref()?;
-        let course = &self.courses[target.course];
-        (target.generation == key.generation).then(|| Status {
-            health: target.machine.health(&course.settings),
-            since: target.machine.since(),
-            streak: target.machine.streak(),
-            conclusive_state: target.machine.conclusive_state(),
-            next_check: self.checks.at(key.index),
-            check_after: target.place.and(target.out).map(|flight| {
-                let half = course.settings.interval / 2;
-                target.place_from(course, flight.no_sooner(flight.started + half))
-            }),
-            drain_ends: self.deadlines.at(key.index).filter(|_| target.machine.is_draining()),
-        })
-    }
-
-    /// How many targets the shard holds, draining ones included.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.targets.iter().flatten().count()
-    }
-
-    /// Whether the shard holds no target.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Places on the grid that passed without a check because we were late or at the limit of checks in flight.
-    #[must_use]
-    pub fn skipped(&self) -> u64 {
-        self.skipped
-    }
-
-    /// Checks a second that all targets with a place on a grid ask for, whatever becomes of them.
-    #[must_use]
-    pub fn offered_rate(&self) -> f64 {
-        self.grids.values().map(Grid::rate).sum()
+        let course = &mut self.courses[target.course];
+        course.refused = Some(now);
+        if !started {
+            // The job was of a former life, and this one's first check only waited for it.
+            self.checks.set(key.index, Some(now));
+        } else if flight.off_place {
+            // Its own place was lost, and counted, before.
+            target.ticket = Some(course.wait(key.index, true));
+            self.checks.set(key.index, Some(target.place_from(course, now + Duration::from_millis(1))));
+        } else {
+            let planned = flight.no_sooner(due + course.settings.interval / 2);
+            if flight.senior {
+                target.ticket = Some(course.wait(key.index, true));
+            }
+            self.lose_place_before(key.index, planned, now);
+        }
     }
 
     /// Runs `change` on the target `key` names, if it is still that one.
@@ -338,21 +305,34 @@ impl Shard {
         self.watch(target, index);
     }
 
-    /// Queues a target for its next place, this one being lost to it for want of room.
-    fn lose_place(&mut self, key: Key, flight: &Flight, due: Tick, now: Tick) {
-        let Some(target) = self.targets.get_mut(usize_of(key.index)).and_then(Option::as_mut) else { return };
+    /// Queues a target for its next place, the one due at `due` being lost for want of room.
+    fn lose_place(&mut self, index: u32, due: Tick, now: Tick) {
+        let Some(course) = self.target(index).map(|target| &self.courses[target.course]) else { return };
+        self.lose_place_before(index, due + course.settings.interval / 2, now);
+    }
+
+    fn lose_place_before(&mut self, index: u32, planned: Tick, now: Tick) {
+        let Some(target) = self.targets.get_mut(usize_of(index)).and_then(Option::as_mut) else { return };
         let course = &mut self.courses[target.course];
-        let (next, missed) = target.next_place(course, flight, due, now, now);
-        target.lost = target.lost.saturating_add(1);
-        course.most_lost = course.most_lost.max(target.lost);
-        target.missed(missed, course);
-        self.skipped += missed + 1;
-        self.checks.set(key.index, Some(next));
+        let (next, missed) = target.next_place(course, planned, now, now);
+        let lost = missed + 1;
+        let paid = lost.min(self.regained);
+        self.regained -= paid;
+        self.skipped += lost - paid;
+        self.checks.set(index, Some(next));
+        if target.ticket.is_none() {
+            target.ticket = Some(course.wait(index, false));
+        }
+    }
+
+    fn target(&self, index: u32) -> Option<&Target> {
+        self.targets.get(usize_of(index))?.as_ref()
     }
 
     /// Takes a target out of the queue and gives its place back.
     fn unplace(&mut self, target: &mut Target, index: u32) {
         self.checks.set(index, None);
+        target.ticket = None;
         let Some(place) = target.place.take() else { return };
         if !target.machine.has_started() && !target.held {
             self.fresh = self.fresh.saturating_sub(1);

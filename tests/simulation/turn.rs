@@ -192,7 +192,8 @@ impl Lane {
         if !self.shares {
             return made;
         }
-        let known = self.settings.entry(group.name.clone()).or_insert((Arc::clone(group), Arc::clone(&made)));
+        let known =
+            self.settings.entry(group.name.clone()).or_insert_with(|| (Arc::clone(group), Arc::clone(&made)));
         if !Arc::ptr_eq(&known.0, group) {
             *known = (Arc::clone(group), made);
         }

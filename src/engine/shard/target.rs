@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::engine::machine::Machine;
 use crate::engine::place::Place;
-use crate::engine::shard::course::Course;
+use crate::engine::shard::course::{Course, Ticket};
 use crate::model::tick::{Tick, millis};
 
 /// One registered or draining target. Where it stands in the queues, the queues know.
@@ -19,9 +19,8 @@ pub(super) struct Target {
     pub(super) course: u32,
     /// The place on the grid of the course's interval; `None` while it is not checked.
     pub(super) place: Option<Place>,
-    /// How many places it has lost for want of room, those it missed by itself included as far as others lost as
-    /// many; counted as if it had always been on its course.
-    pub(super) lost: u32,
+    /// Its ticket in the line of its course, while it has lost its place for want of room.
+    pub(super) ticket: Option<Ticket>,
     pub(super) tie: Tie,
     /// Waits for its address before the first check.
     pub(super) held: bool,
@@ -49,17 +48,29 @@ pub(super) struct Flight {
     /// The registration it was given to.
     pub(super) generation: u32,
     /// Places earlier than this many milliseconds after the start were not the target's; saturates after 49 days.
-    places_after: Option<NonZeroU32>,
+    pub(super) places_after: Option<NonZeroU32>,
     /// Whether its answer counts. False once something else is asked: a pass of the old path proves nothing.
     pub(super) counts: bool,
     /// Whether it was the first of its registration.
     pub(super) first: bool,
+    /// Whether the target stood first in the line of its course.
+    pub(super) senior: bool,
+    /// Whether it was offered when another target fell due, its own place being lost.
+    pub(super) off_place: bool,
 }
 
 impl Flight {
     pub(super) fn new(target: &Target, started: Tick) -> Self {
         let first = !target.machine.has_started();
-        Self { started, generation: target.generation, places_after: None, counts: true, first }
+        Self {
+            started,
+            generation: target.generation,
+            places_after: None,
+            counts: true,
+            first,
+            senior: false,
+            off_place: false,
+        }
     }
 
     /// Says that the target has a new place, and that no place before `from` was ever its own.
@@ -84,31 +95,13 @@ impl Target {
         Tick(if base < from.0 { base + interval } else { base })
     }
 
-    /// The next check after one that was due at `due`, and how many places are skipped before: the first place at
-    /// least half an interval after `started`, so that a late check and the one after it are no burst. Places missed
-    /// meanwhile are never made up for.
-    pub(super) fn next_place(
-        &self,
-        course: &Course,
-        flight: &Flight,
-        due: Tick,
-        started: Tick,
-        now: Tick,
-    ) -> (Tick, u64) {
+    /// The next check after one, and how many places are skipped before: the first place at least half an interval
+    /// after `started`, so that a late check and the one after it are no burst. It would have been the first one from
+    /// `planned` on, half an interval after it was due; places missed meanwhile are never made up for.
+    pub(super) fn next_place(&self, course: &Course, planned: Tick, started: Tick, now: Tick) -> (Tick, u64) {
+        let planned = self.place_from(course, planned);
         let half = course.settings.interval / 2;
-        let planned = self.place_from(course, flight.no_sooner(due + half));
         let next = self.place_from(course, (started + half).max(now + Duration::from_millis(1)));
         (next, next.0.saturating_sub(planned.0) / u64::from(course.interval))
-    }
-
-    /// Whether others of its course have lost so many more places than this one that it is their turn.
-    pub(super) fn gives_way(&self, course: &Course) -> bool {
-        self.lost + 1 < course.most_lost
-    }
-
-    /// Counts places that passed without a check through no want of room, which set nobody else back.
-    pub(super) fn missed(&mut self, places: u64, course: &Course) {
-        let room = u64::from(course.most_lost.saturating_sub(self.lost));
-        self.lost += u32::try_from(places.min(room)).unwrap_or(0);
     }
 }
