@@ -70,11 +70,21 @@ impl Shard {
                 let change = target.machine.reregister(&self.courses[course].settings, now);
                 self.events.extend(change.map(|change| Event::Changed(key, change)));
                 self.courses.leave(target.course);
-                Target { generation, course, ticket: None, held, ..target }
+                Target { generation, course, ticket: None, held, watched: false, ..target }
             }
             None => {
                 let machine = Machine::new(now);
-                Target { machine, out: None, generation, course, place: None, ticket: None, tie, held }
+                Target {
+                    machine,
+                    out: None,
+                    generation,
+                    course,
+                    place: None,
+                    ticket: None,
+                    tie,
+                    held,
+                    watched: false,
+                }
             }
         };
         self.begin(&mut target, key.index, now);
@@ -160,7 +170,7 @@ impl Shard {
             }
             let change = target.machine.on_silence(&self.courses[target.course].settings, now);
             self.events.extend(change.map(|change| Event::Changed(key, change)));
-            self.watch(&target, index);
+            self.watch(&mut target, index);
             self.targets[slot] = Some(target);
         }
     }
@@ -225,7 +235,9 @@ impl Shard {
             };
             self.checks.set(key.index, Some(next));
         }
-        watch(&mut self.deadlines, target, &course.settings, key.index);
+        if !target.watched {
+            watch(&mut self.deadlines, target, &course.settings, key.index);
+        }
     }
 
     /// Takes back a job that was never started for want of room. Nothing is said of the target; it is queued for its
@@ -345,7 +357,7 @@ impl Shard {
         }
     }
 
-    fn watch(&mut self, target: &Target, index: u32) {
+    fn watch(&mut self, target: &mut Target, index: u32) {
         watch(&mut self.deadlines, target, &self.courses[target.course].settings, index);
     }
 }
@@ -360,12 +372,13 @@ fn landed(targets: &mut [Option<Target>], job: Key) -> Option<(&mut Target, Flig
 
 /// Keeps one entry in the queue of deadlines for the moment a target may become stale. The entry is moved only when it
 /// fires, so a check costs nothing here.
-fn watch(deadlines: &mut Queue, target: &Target, settings: &Settings, index: u32) {
+fn watch(deadlines: &mut Queue, target: &mut Target, settings: &Settings, index: u32) {
     let at = target.machine.stale_at(settings);
     let early_enough = |&set: &Tick| at.is_some_and(|at| set <= at);
     if !target.machine.is_draining() && deadlines.at(index).filter(early_enough).is_none() {
         deadlines.set(index, at);
     }
+    target.watched = deadlines.at(index).is_some();
 }
 
 #[cfg(test)]

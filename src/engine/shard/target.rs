@@ -24,6 +24,8 @@ pub(super) struct Target {
     pub(super) tie: Tie,
     /// Waits for its address before the first check.
     pub(super) held: bool,
+    /// Stands in the queue of deadlines, early enough for whatever checks say. Spares every check a look there.
+    pub(super) watched: bool,
 }
 
 /// The part of a target's hash that can ever break a tie between halves of a grid.
