@@ -259,12 +259,14 @@ impl Shard {
         if !placed {
             return;
         }
-        let course = &mut self.courses[target.course];
-        course.refused = Some(now);
         if !started {
             // The job was of a former life, and this one's first check only waited for it.
             self.checks.set(key.index, Some(now));
-        } else if flight.off_place {
+            return;
+        }
+        let course = &mut self.courses[target.course];
+        course.refused = Some(now);
+        if flight.off_place {
             // Its own place was lost, and counted, before.
             target.ticket = Some(course.wait(key.index, true));
             self.checks.set(key.index, Some(target.place_from(course, now + Duration::from_millis(1))));

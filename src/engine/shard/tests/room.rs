@@ -99,6 +99,7 @@ fn a_job_of_a_former_life_may_be_given_back() {
     shard.register(back, Arc::new(settings()), 0, false, at(2_000));
     shard.skip(job, at(3_000));
     assert_eq!((shard.next_check(), shard.skipped()), (Some(at(3_000)), 0), "its own first check is due");
+    assert_eq!(check(&mut shard, Outcome::Pass), at(3_000), "and is not lost with the job");
 }
 
 #[test]
