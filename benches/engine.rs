@@ -55,7 +55,7 @@ fn filled(count: u32) -> Shard {
 
 fn one_outcome(criterion: &mut Criterion) {
     let mut table = criterion.benchmark_group("one_outcome");
-    for count in [10_000, 100_000] {
+    for count in [10_000, 100_000, 1_000_000] {
         table.bench_function(BenchmarkId::from_parameter(count), |bencher| {
             let mut shard = filled(count);
             bencher.iter(|| {

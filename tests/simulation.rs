@@ -14,6 +14,7 @@ use std::thread;
 mod simulation {
     pub(crate) mod dice;
     pub(crate) mod finale;
+    mod load;
     pub(crate) mod shadow;
     pub(crate) mod turn;
     pub(crate) mod wish;

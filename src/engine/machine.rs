@@ -108,7 +108,10 @@ pub struct Machine {
     started: bool,
     /// Whether a check has been conclusive since registration.
     concluded: bool,
-    streak: Streak,
+    /// Whether the equal verdicts in a row are failures; apart from their number it takes no room.
+    failing: bool,
+    /// Equal verdicts in a row; saturating.
+    run: u32,
     last_failure: Option<Failure>,
     since: Tick,
     /// When a check was last conclusive, or when the wait for the first one began.
@@ -125,7 +128,8 @@ impl Machine {
             stale: false,
             started: false,
             concluded: false,
-            streak: Streak::Passes(0),
+            failing: false,
+            run: 0,
             last_failure: None,
             since: now,
             fresh_at: now,
@@ -173,6 +177,11 @@ impl Machine {
     /// Notes that a check has been started.
     pub fn on_start(&mut self) {
         self.started = true;
+    }
+
+    /// Takes back [`Machine::on_start`]: the check was not started after all, and it was the first.
+    pub fn undo_start(&mut self) {
+        self.started = false;
     }
 
     /// Counts one verdict and returns the transition it caused, if any.
@@ -233,14 +242,14 @@ impl Machine {
         if !self.draining && !old.checked() && new.checked() {
             *self = Self { since: self.since, ..Self::new(now) };
         } else if counts(old) != counts(new) {
-            self.streak = Streak::Passes(0);
+            self.forget_streak();
         }
         self.settle(before, new, now)
     }
 
     /// Starts the running counters again, because what a check asks has changed.
     pub fn forget_streak(&mut self) {
-        self.streak = Streak::Passes(0);
+        (self.failing, self.run) = (false, 0);
     }
 
     /// Whether the target is draining.
@@ -252,7 +261,7 @@ impl Machine {
     /// Equal verdicts in a row.
     #[must_use]
     pub fn streak(&self) -> Streak {
-        self.streak
+        if self.failing { Streak::Fails(self.run) } else { Streak::Passes(self.run) }
     }
 
     /// When the state was entered.
@@ -274,11 +283,7 @@ impl Machine {
     }
 
     fn count_pass(&mut self, settings: &Settings) {
-        let passes = match self.streak {
-            Streak::Passes(before) => before.saturating_add(1),
-            Streak::Fails(_) => 1,
-        };
-        self.streak = Streak::Passes(passes);
+        let passes = self.lengthen(false);
         self.stale = false;
         // ALB lets a new target in after one pass; the healthy threshold guards only the way back.
         let needed = match self.verdict {
@@ -291,11 +296,7 @@ impl Machine {
     }
 
     fn count_failure(&mut self, failure: Failure, settings: &Settings) {
-        let fails = match self.streak {
-            Streak::Fails(before) => before.saturating_add(1),
-            Streak::Passes(_) => 1,
-        };
-        self.streak = Streak::Fails(fails);
+        let fails = self.lengthen(true);
         self.last_failure = Some(failure);
         if u32::from(settings.unhealthy_threshold.get()) <= fails {
             self.verdict = Verdict::Unhealthy;
@@ -305,6 +306,13 @@ impl Machine {
         if self.verdict != Verdict::Healthy {
             self.stale = false;
         }
+    }
+
+    /// Counts one more verdict of this kind; returns how many there are in a row.
+    fn lengthen(&mut self, failing: bool) -> u32 {
+        self.run = if self.failing == failing { self.run.saturating_add(1) } else { 1 };
+        self.failing = failing;
+        self.run
     }
 
     fn settle(&mut self, before: State, settings: &Settings, now: Tick) -> Option<Transition> {

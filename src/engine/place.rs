@@ -4,95 +4,166 @@
 //! breaks the tie. So any span of the grid holds its fair share of the targets to within one per halving, at every
 //! scale, whatever the order of registration. Pure hashing clumps like dice.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::num::NonZeroU32;
+use std::ops::Range;
 
-/// Halvings at most: places lie at least a millisecond apart, and 32,768 of them are plenty below an hour.
-const MAX_DEPTH: u32 = 15;
+use crate::engine::queue::usize_of;
+
+/// Halvings beyond a millisecond: with four places in one, every millisecond holds about as many as the next, which
+/// is not so where the interval in milliseconds lies between two powers of two.
+const FINER: u32 = 2;
+
+/// Halvings at most: 65,536 places, one a millisecond or more for intervals up to a minute.
+const MAX_DEPTH: u32 = 16;
 
 /// The occupied places of all targets that share one interval.
+///
+/// Takes at most 8 bytes a target while few, else at most 64 bytes a target and 512 KiB altogether.
 #[derive(Debug)]
 pub struct Grid {
     interval: u32,
     depth: u32,
-    /// Targets under each node of the halving tree, numbered as in a heap with the root at 1; only occupied ones.
-    counts: BTreeMap<u32, u32>,
+    places: Places,
+}
+
+/// Who stands where. A node is numbered as in a heap: the root is 1, the halves of `n` are `2n` and `2n + 1`.
+#[derive(Debug)]
+enum Places {
+    /// The leaves taken, in order; the count of a node is a range of them.
+    Few(Vec<u32>),
+    /// The count of every node.
+    Many(Vec<u32>),
 }
 
 impl Grid {
-    /// An empty grid for an interval in milliseconds; one of at least a millisecond and at most 49 days.
+    /// An empty grid for an interval in milliseconds, at least one.
     #[must_use]
-    pub fn new(interval_millis: u64) -> Self {
-        let interval = u32::try_from(interval_millis).unwrap_or(u32::MAX).max(1);
-        Self { interval, depth: interval.ilog2().min(MAX_DEPTH), counts: BTreeMap::new() }
+    pub fn new(interval_millis: u32) -> Self {
+        let interval = interval_millis.max(1);
+        Self { interval, depth: (interval.ilog2() + FINER).min(MAX_DEPTH), places: Places::Few(Vec::new()) }
     }
 
     /// Takes the fairest place for a target with this hash.
     pub fn take(&mut self, hash: u64) -> Place {
-        let mut node = 1;
-        self.add(node);
-        for level in 0..self.depth {
-            let left = node * 2;
-            let (in_left, in_right) = (self.count(left), self.count(left + 1));
-            let tie = u32::from(hash >> (63 - level) & 1 == 1);
-            node = left
-                + match in_left.cmp(&in_right) {
-                    std::cmp::Ordering::Less => 0,
-                    std::cmp::Ordering::Greater => 1,
-                    std::cmp::Ordering::Equal => tie,
-                };
-            self.add(node);
+        if let Places::Few(leaves) = &self.places
+            && leaves.len() >= self.many()
+        {
+            self.places = Places::Many(counts(leaves, self.depth));
         }
-        Place { interval: self.interval, node }
+        let mut node = 1;
+        let mut under = 0..self.len();
+        for level in 0..self.depth {
+            let (left, right) = self.halves(node, &under);
+            let second = match (left.end - left.start).cmp(&(right.end - right.start)) {
+                Ordering::Less => false,
+                Ordering::Greater => true,
+                Ordering::Equal => hash >> (63 - level) & 1 == 1,
+            };
+            node = node * 2 + u32::from(second);
+            under = if second { right } else { left };
+        }
+        match &mut self.places {
+            Places::Few(leaves) => leaves.insert(usize_of(under.end), node),
+            Places::Many(counts) => up(node).for_each(|node| counts[usize_of(node)] += 1),
+        }
+        Place(NonZeroU32::MIN.saturating_add(node - 1))
     }
 
     /// Gives a place back.
     pub fn give_back(&mut self, place: Place) {
-        let mut node = place.node;
-        while node > 0 {
-            if let Some(count) = self.counts.get_mut(&node) {
-                *count -= 1;
-                if *count == 0 {
-                    self.counts.remove(&node);
+        let few = self.many() / 4;
+        match &mut self.places {
+            Places::Few(leaves) => {
+                if let Ok(position) = leaves.binary_search(&place.0.get()) {
+                    leaves.remove(position);
                 }
             }
-            node /= 2;
+            Places::Many(counts) => {
+                up(place.0.get()).for_each(|node| counts[usize_of(node)] -= 1);
+                if usize_of(counts[1]) < few {
+                    self.places = Places::Few(leaves(counts));
+                }
+            }
+        }
+    }
+
+    /// How many hold a place.
+    #[must_use]
+    pub fn len(&self) -> u32 {
+        match &self.places {
+            Places::Few(leaves) => u32::try_from(leaves.len()).unwrap_or(u32::MAX),
+            Places::Many(counts) => counts[1],
         }
     }
 
     /// Whether nobody holds a place.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.counts.is_empty()
+        self.len() == 0
     }
 
-    fn count(&self, node: u32) -> u32 {
-        self.counts.get(&node).copied().unwrap_or(0)
+    /// Checks a second asked for by all who hold a place.
+    #[must_use]
+    pub fn rate(&self) -> f64 {
+        f64::from(self.len()) * 1_000.0 / f64::from(self.interval)
     }
 
-    fn add(&mut self, node: u32) {
-        *self.counts.entry(node).or_insert(0) += 1;
+    /// From this many on, counting every node takes at most 64 bytes for each of them.
+    fn many(&self) -> usize {
+        (1 << self.depth >> 3_u32).max(1)
     }
+
+    /// Those under either half of a node, given those under the node: ranges of the leaves while few, else ranges
+    /// that are only as long.
+    fn halves(&self, node: u32, under: &Range<u32>) -> (Range<u32>, Range<u32>) {
+        match &self.places {
+            Places::Few(leaves) => {
+                let levels = self.depth - (node * 2).ilog2();
+                let border = (node * 2 + 1) << levels;
+                let here = &leaves[usize_of(under.start)..usize_of(under.end)];
+                let left = u32::try_from(here.partition_point(|&leaf| leaf < border)).unwrap_or(u32::MAX);
+                (under.start..under.start + left, under.start + left..under.end)
+            }
+            Places::Many(counts) => {
+                let left = usize_of(node) * 2;
+                (0..counts[left], 0..counts[left + 1])
+            }
+        }
+    }
+}
+
+/// A leaf and every node above it.
+fn up(leaf: u32) -> impl Iterator<Item = u32> {
+    std::iter::successors(Some(leaf), |node| Some(node / 2)).take_while(|&node| node > 0)
+}
+
+/// The count of every node.
+fn counts(leaves: &[u32], depth: u32) -> Vec<u32> {
+    let mut counts = vec![0; 2 << depth];
+    leaves.iter().for_each(|&leaf| counts[usize_of(leaf)] += 1);
+    for node in (1..1 << depth).rev() {
+        counts[node] = counts[node * 2] + counts[node * 2 + 1];
+    }
+    counts
+}
+
+/// The leaves taken, in order.
+fn leaves(counts: &[u32]) -> Vec<u32> {
+    let leaves = (0..).zip(counts).skip(counts.len() / 2);
+    leaves.flat_map(|(leaf, &count)| std::iter::repeat_n(leaf, usize_of(count))).collect()
 }
 
 /// A leaf of the halving tree of one interval.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Place {
-    interval: u32,
-    node: u32,
-}
+pub struct Place(NonZeroU32);
 
 impl Place {
-    /// The interval whose grid the place lies on, in milliseconds.
+    /// How far into the interval (milliseconds) of its grid the place lies.
     #[must_use]
-    pub fn interval(self) -> u64 {
-        u64::from(self.interval)
-    }
-
-    /// How far into the interval the place lies, in milliseconds.
-    #[must_use]
-    pub fn offset(self) -> u64 {
-        let depth = self.node.ilog2();
-        (u64::from(self.node - (1 << depth)) * u64::from(self.interval)) >> depth
+    pub fn offset(self, interval: u32) -> u64 {
+        let (leaf, depth) = (self.0.get(), self.0.ilog2());
+        (u64::from(leaf - (1 << depth)) * u64::from(interval)) >> depth
     }
 }
 
@@ -108,55 +179,4 @@ pub fn hash(group: &str, target: &str) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn ten_thousand_targets_fill_every_ten_milliseconds_alike() {
-        let mut grid = Grid::new(1_000);
-        let mut windows = [0_u32; 100];
-        for number in 0..10_000 {
-            let place = grid.take(hash("web", &number.to_string()));
-            windows[usize::try_from(place.offset() / 10).unwrap()] += 1;
-        }
-        let (least, most) = (windows.iter().min().unwrap(), windows.iter().max().unwrap());
-        assert!(*least >= 85 && *most <= 120, "between {least} and {most} in 10 ms, 100 are fair");
-    }
-
-    #[test]
-    fn the_same_names_in_the_same_order_get_the_same_places() {
-        let places = || {
-            let mut grid = Grid::new(30_000);
-            (0..50).map(|n| grid.take(hash("web", &format!("10.0.0.{n}:80")))).collect::<Vec<_>>()
-        };
-        assert_eq!(places(), places());
-    }
-
-    proptest! {
-        #[test]
-        fn halves_never_differ_by_more_than_one(hashes in prop::collection::vec(any::<u64>(), 1..300)) {
-            let mut grid = Grid::new(5_000);
-            for hash in hashes {
-                grid.take(hash);
-            }
-            for node in 1..1_u32 << 10 {
-                let (left, right) = (grid.count(node * 2), grid.count(node * 2 + 1));
-                prop_assert!(left.abs_diff(right) <= 1, "node {node}: {left} and {right}");
-            }
-        }
-
-        #[test]
-        fn what_is_given_back_is_free_again(hashes in prop::collection::vec(any::<u64>(), 1..100), interval in 1..100_000_u64) {
-            let mut grid = Grid::new(interval);
-            let places: Vec<_> = hashes.into_iter().map(|hash| grid.take(hash)).collect();
-            for place in &places {
-                prop_assert!(place.offset() < interval);
-            }
-            for place in places {
-                grid.give_back(place);
-            }
-            prop_assert!(grid.is_empty());
-        }
-    }
-}
+mod tests;

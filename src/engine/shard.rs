@@ -13,91 +13,44 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::machine::{Machine, Settings, Transition};
-use crate::engine::place::{Grid, Place};
-use crate::engine::queue::Queue;
+use crate::engine::machine::{Machine, Settings};
+use crate::engine::place::Grid;
+use crate::engine::queue::{Queue, usize_of};
+use crate::engine::shard::course::Courses;
+pub use crate::engine::shard::job::{Event, Job, Key};
+use crate::engine::shard::target::{Flight, Target, Tie};
 pub use crate::engine::status::Status;
 use crate::model::outcome::Outcome;
-use crate::model::tick::{Tick, millis};
+use crate::model::tick::Tick;
+
+mod course;
+mod job;
+mod target;
+mod told;
 
 /// New targets on a shard that get a quick first check; more would be a burst (docs/semantics.md, "Schedule").
 pub const QUICK_FIRST_CHECKS: u64 = 200;
 
-/// Quick first checks lie this far apart, so that the last one still starts within 100 ms of registration.
-const QUICK_STEP: Duration = Duration::from_micros(450);
-
-/// Names one registration of one target: a place in the shard's table, and how often that place was given out.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Key {
-    /// The place in the table.
-    pub index: u32,
-    /// Tells registrations at the same place apart.
-    pub generation: u32,
-}
-
-/// Permission to probe one target once.
-///
-/// Not `Clone`: the shell gives it back with the outcome, so no target is ever probed twice at the same time.
-#[derive(Debug)]
-#[must_use = "an unanswered job stops its target from ever being probed again"]
-pub struct Job {
-    /// The target to probe.
-    pub key: Key,
-    /// When the probe was due; `now - due` is how late we are.
-    pub due: Tick,
-}
-
-/// Something readers must hear about.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Event {
-    /// A target entered another state.
-    Changed(Key, Transition),
-    /// A target's drain is over and the shard has forgotten it.
-    Removed(Key),
-}
-
-#[derive(Debug)]
-struct Target {
-    generation: u32,
-    machine: Machine,
-    settings: Arc<Settings>,
-    hash: u64,
-    /// The place on the grid of the target's interval; `None` while it is not checked.
-    place: Option<Place>,
-    /// Where the target stands in the queue of checks.
-    due: Option<Tick>,
-    /// Where it stands in the queue of deadlines: the end of its drain, or the moment it may become stale.
-    deadline: Option<Tick>,
-    /// The job that is out.
-    out: Option<Flight>,
-    /// Waits for its address before the first check.
-    held: bool,
-}
-
-/// What a target remembers of its job while that is out.
-#[derive(Clone, Copy, Debug)]
-struct Flight {
-    /// The registration it was given to.
-    generation: u32,
-    /// When it was taken, perhaps later than it was due.
-    started: Tick,
-    /// The earliest place of the target's grid that it can cause to be skipped.
-    skips_from: Tick,
-    /// Whether its answer counts. False once something else is asked: a pass of the old path proves nothing.
-    counts: bool,
-}
+/// Quick first checks lie this far apart: the last one still starts within 100 ms of registration, and no millisecond
+/// has more than two of them.
+const QUICK_STEP: Duration = Duration::from_micros(500);
 
 /// A thread's share of the targets.
 #[derive(Debug, Default)]
 pub struct Shard {
     targets: Vec<Option<Target>>,
-    grids: BTreeMap<u64, Grid>,
+    courses: Courses,
+    /// By interval in milliseconds.
+    grids: BTreeMap<u32, Grid>,
     checks: Queue,
+    /// The end of a target's drain, or the moment it may become stale.
     deadlines: Queue,
     events: VecDeque<Event>,
     /// Checked targets with a known address whose first check has not been started.
     fresh: u64,
     skipped: u64,
+    /// Places counted as skipped whose targets were checked soon after; as many will not be counted.
+    regained: u64,
 }
 
 impl Shard {
@@ -109,24 +62,30 @@ impl Shard {
         if self.targets.len() <= slot {
             self.targets.resize_with(slot + 1, || None);
         }
+        let course = self.courses.join(settings);
+        let (generation, tie) = (key.generation, Tie::of(hash));
         let mut target = match self.targets[slot].take() {
             Some(mut target) => {
                 self.unplace(&mut target, key.index);
-                let change = target.machine.reregister(&settings, now);
+                let change = target.machine.reregister(&self.courses[course].settings, now);
                 self.events.extend(change.map(|change| Event::Changed(key, change)));
-                Target { generation: key.generation, settings, held, ..target }
+                self.courses.leave(target.course);
+                Target { generation, course, ticket: None, held, watched: false, ..target }
             }
-            None => Target {
-                generation: key.generation,
-                machine: Machine::new(now),
-                settings,
-                hash,
-                place: None,
-                due: None,
-                deadline: None,
-                out: None,
-                held,
-            },
+            None => {
+                let machine = Machine::new(now);
+                Target {
+                    machine,
+                    out: None,
+                    generation,
+                    course,
+                    place: None,
+                    ticket: None,
+                    tie,
+                    held,
+                    watched: false,
+                }
+            }
         };
         self.begin(&mut target, key.index, now);
         self.targets[slot] = Some(target);
@@ -136,24 +95,32 @@ impl Shard {
     /// matcher, port, protocol), so that running counters start again. Unchanged intervals keep their place.
     pub fn update(&mut self, key: Key, settings: Arc<Settings>, asks_anew: bool, now: Tick) {
         self.with(key, |shard, target| {
-            let old = std::mem::replace(&mut target.settings, settings);
-            let change = target.machine.on_settings(&old, &target.settings, now);
+            let before = target.course;
+            target.course = shard.courses.join(settings);
+            let (old, new) = (&shard.courses[before], &shard.courses[target.course]);
+            let (was_checked, new_beat) = (old.settings.checked(), old.interval != new.interval);
+            let moves = new_beat || was_checked != new.settings.checked();
+            let change = target.machine.on_settings(&old.settings, &new.settings, now);
             shard.events.extend(change.map(|change| Event::Changed(key, change)));
+            if before != target.course {
+                target.ticket = None;
+            }
             if asks_anew {
                 target.machine.forget_streak();
             }
             if let Some(flight) = &mut target.out
-                && (asks_anew || !old.checked())
+                && (asks_anew || !was_checked)
             {
                 flight.counts = false;
             }
-            if target.machine.is_draining() {
-                return;
-            }
-            if old.interval != target.settings.interval || old.checked() != target.settings.checked() {
+            if moves && !target.machine.is_draining() {
+                // The place lies on the grid of the old interval.
+                let after = std::mem::replace(&mut target.course, before);
                 shard.unplace(target, key.index);
+                target.course = after;
                 shard.begin(target, key.index, now);
             }
+            shard.courses.leave(before);
             shard.watch(target, key.index);
         });
     }
@@ -164,11 +131,12 @@ impl Shard {
             if target.machine.is_draining() {
                 return;
             }
-            let change = target.machine.deregister(&target.settings, now);
+            let settings = &shard.courses[target.course].settings;
+            let change = target.machine.deregister(settings, now);
             shard.events.extend(change.map(|change| Event::Changed(key, change)));
             shard.unplace(target, key.index);
-            let end = now + target.settings.deregistration_delay;
-            shard.deadlines.set(key.index, &mut target.deadline, Some(end));
+            let end = now + shard.courses[target.course].settings.deregistration_delay;
+            shard.deadlines.set(key.index, Some(end));
         });
         self.on_tick(now);
     }
@@ -178,11 +146,13 @@ impl Shard {
     pub fn release(&mut self, key: Key, now: Tick) {
         self.with(key, |shard, target| {
             let held = std::mem::take(&mut target.held);
-            let early = target.due.is_some_and(|due| now < due) && !target.machine.has_concluded();
+            let early =
+                shard.checks.at(key.index).is_some_and(|due| now < due) && !target.machine.has_concluded();
             // While it was held it took none of the quick first checks from targets that could be checked.
             shard.fresh += u64::from(held && target.place.is_some());
             if (held || early) && target.place.is_some() && target.out.is_none() {
-                shard.checks.set(key.index, &mut target.due, Some(now));
+                shard.courses[target.course].refused = None;
+                shard.checks.set(key.index, Some(now));
             }
         });
     }
@@ -192,13 +162,13 @@ impl Shard {
         while let Some((_, index)) = self.deadlines.pop_due(now) {
             let slot = usize_of(index);
             let Some(mut target) = self.targets[slot].take() else { continue };
-            target.deadline = None;
             let key = Key { index, generation: target.generation };
             if target.machine.is_draining() {
                 self.events.push_back(Event::Removed(key));
+                self.courses.leave(target.course);
                 continue;
             }
-            let change = target.machine.on_silence(&target.settings, now);
+            let change = target.machine.on_silence(&self.courses[target.course].settings, now);
             self.events.extend(change.map(|change| Event::Changed(key, change)));
             self.watch(&mut target, index);
             self.targets[slot] = Some(target);
@@ -206,90 +176,107 @@ impl Shard {
     }
 
     /// Takes the next job that is due, or `None` when there is none at `now`.
+    ///
+    /// The one that has been due for longest comes first. Where targets of its group have lost their places, by
+    /// [`Shard::skip`], the one that has waited longest is offered before it.
     pub fn poll_job(&mut self, now: Tick) -> Option<Job> {
-        let (due, index) = self.checks.pop_due(now)?;
-        let target = self.targets[usize_of(index)].as_mut()?;
-        target.due = None;
-        target.out =
-            Some(Flight { generation: target.generation, started: now, skips_from: due, counts: true });
-        if !target.machine.has_started() {
-            self.fresh = self.fresh.saturating_sub(1);
-            target.machine.on_start();
+        loop {
+            let (due, popped) = self.checks.pop_due(now)?;
+            let Some(number) = self.target(popped).map(|target| target.course) else { continue };
+            let course = &mut self.courses[number];
+            if course.refused == Some(now) {
+                // What there was no room for a moment ago has waited longer.
+                self.lose_place(popped, due, now);
+                continue;
+            }
+            let senior = course.senior(&self.targets);
+            let index = senior.unwrap_or(popped);
+            if index != popped {
+                self.checks.set(popped, Some(due));
+                self.checks.set(index, None);
+            }
+            let Some(target) = self.targets.get_mut(usize_of(index)).and_then(Option::as_mut) else {
+                continue;
+            };
+            let (senior, off_place) = (senior.is_some(), index != popped);
+            let flight = Flight { senior, off_place, ..Flight::new(target, now) };
+            if flight.first {
+                self.fresh = self.fresh.saturating_sub(1);
+                target.machine.on_start();
+            }
+            target.ticket = None;
+            target.out = Some(flight);
+            return Some(Job { key: Key { index, generation: target.generation }, due });
         }
-        Some(Job { key: Key { index, generation: target.generation }, due })
     }
 
     /// Records what became of a job and queues the target's next check.
     pub fn on_outcome(&mut self, job: Job, outcome: Outcome, now: Tick) {
-        let slot = usize_of(job.key.index);
-        let Some(mut target) = self.targets.get_mut(slot).and_then(Option::take) else { return };
-        // The target may have been deregistered, come back, or be another one altogether while its job was out.
-        if let Some(flight) = target.out.take_if(|flight| flight.generation == job.key.generation) {
-            if flight.counts && target.generation == job.key.generation {
-                let change = target.machine.on_outcome(outcome, &target.settings, now);
-                self.events.extend(change.map(|change| Event::Changed(job.key, change)));
-            }
-            if target.place.is_some() && target.due.is_none() && !target.held {
-                let first = !target.machine.has_started();
-                let next = if first { now } else { self.next_place(&target, flight, job.due, now) };
-                self.checks.set(job.key.index, &mut target.due, Some(next));
-            }
-            self.watch(&mut target, job.key.index);
+        let Job { key, due } = job;
+        let Some((target, flight)) = landed(&mut self.targets, key) else { return };
+        let course = &self.courses[target.course];
+        if flight.counts && target.generation == key.generation {
+            let change = target.machine.on_outcome(outcome, &course.settings, now);
+            self.events.extend(change.map(|change| Event::Changed(key, change)));
         }
-        self.targets[slot] = Some(target);
+        if target.place.is_some() && !target.held {
+            let next = if target.machine.has_started() {
+                let half = course.settings.interval / 2;
+                let planned = flight.no_sooner(due + half);
+                // A check soon after the place that was lost has made up for it, if no other is left out for it.
+                let own = target.place_from(course, flight.started + Duration::from_millis(1));
+                let regained = flight.off_place && flight.started + half <= own;
+                self.regained += u64::from(regained);
+                let (next, skipped) = target.next_place(course, planned, flight.started, now);
+                self.skipped += skipped;
+                next
+            } else {
+                now
+            };
+            self.checks.set(key.index, Some(next));
+        }
+        if !target.watched {
+            watch(&mut self.deadlines, target, &course.settings, key.index);
+        }
     }
 
-    /// Takes the oldest event not yet told to anyone.
-    pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
-    }
-
-    /// When a check falls due next.
-    #[must_use]
-    pub fn next_check(&self) -> Option<Tick> {
-        self.checks.next()
-    }
-
-    /// When [`Shard::on_tick`] has something to do next.
-    #[must_use]
-    pub fn next_deadline(&self) -> Option<Tick> {
-        self.deadlines.next()
-    }
-
-    /// What may be told of a target; `None` once the shard has forgotten it or the place belongs to another.
-    #[must_use]
-    pub fn status(&self, key: Key) -> Option<Status> {
-        let target = self.targets.get(usize_of(key.index))?.as_ref()?;
-        (target.generation == key.generation).then(|| Status {
-            health: target.machine.health(&target.settings),
-            since: target.machine.since(),
-            streak: target.machine.streak(),
-            conclusive_state: target.machine.conclusive_state(),
-            next_check: target.due,
-            check_after: target.place.and(target.out).map(|flight| {
-                let half = target.settings.interval / 2;
-                place_from(target, (flight.started + half).max(flight.skips_from))
-            }),
-            drain_ends: target.deadline.filter(|_| target.machine.is_draining()),
-        })
-    }
-
-    /// How many targets the shard holds, draining ones included.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.targets.iter().flatten().count()
-    }
-
-    /// Whether the shard holds no target.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Places on the grid that passed without a check because we were late or at the limit of checks in flight.
-    #[must_use]
-    pub fn skipped(&self) -> u64 {
-        self.skipped
+    /// Takes back a job that was never started for want of room. Nothing is said of the target; it is queued for its
+    /// next place, as after a check that started now, and the place it loses counts as skipped.
+    ///
+    /// A target that was to be checked for the first time is as new as before. What lacks must be room that all
+    /// targets given the same settings share. These stand in a line once they have lost a place: as they fall due
+    /// and there is room, the one that has waited longest is offered first, so that all lose alike. Between two
+    /// checks of one that always fell due, no other is checked more than twice.
+    pub fn skip(&mut self, job: Job, now: Tick) {
+        let Job { key, due } = job;
+        let Some((target, flight)) = landed(&mut self.targets, key) else { return };
+        let placed = target.place.is_some() && !target.held;
+        let started = target.machine.has_started();
+        if flight.first && started {
+            target.machine.undo_start();
+            self.fresh += u64::from(placed);
+        }
+        if !placed {
+            return;
+        }
+        if !started {
+            // The job was of a former life, and this one's first check only waited for it.
+            self.checks.set(key.index, Some(now));
+            return;
+        }
+        let course = &mut self.courses[target.course];
+        course.refused = Some(now);
+        if flight.off_place {
+            // Its own place was lost, and counted, before.
+            target.ticket = Some(course.wait(key.index, true));
+            self.checks.set(key.index, Some(target.place_from(course, now + Duration::from_millis(1))));
+        } else {
+            let planned = flight.no_sooner(due + course.settings.interval / 2);
+            if flight.senior {
+                target.ticket = Some(course.wait(key.index, true));
+            }
+            self.lose_place_before(key.index, planned, now);
+        }
     }
 
     /// Runs `change` on the target `key` names, if it is still that one.
@@ -304,83 +291,96 @@ impl Shard {
 
     /// Gives a target its place on the grid and its first check, unless its group is not checked.
     fn begin(&mut self, target: &mut Target, index: u32, now: Tick) {
-        if target.settings.checked() && target.place.is_none() {
-            let interval = millis(target.settings.interval);
-            let grid = self.grids.entry(interval).or_insert_with(|| Grid::new(interval));
-            target.place = Some(grid.take(target.hash));
+        let course = &self.courses[target.course];
+        if course.settings.checked() && target.place.is_none() {
+            let grid = self.grids.entry(course.interval).or_insert_with(|| Grid::new(course.interval));
+            target.place = Some(grid.take(target.tie.hash()));
+            let next = now + Duration::from_millis(1);
             let due = if target.machine.has_started() || target.held {
-                place_from(target, now + Duration::from_millis(1))
+                target.place_from(course, next)
             } else {
-                self.first_check(target, now)
+                let before = self.fresh;
+                self.fresh += 1;
+                // A quick first check while few targets are new; the place in the coming interval otherwise.
+                if before < QUICK_FIRST_CHECKS {
+                    now + QUICK_STEP * u32::try_from(before).unwrap_or(0)
+                } else {
+                    target.place_from(course, now)
+                }
             };
             // Places before this moment were never the target's, so a job that is out cannot have missed them. Its
             // return queues the target, even where the job is of a former life.
             if let Some(flight) = &mut target.out {
-                flight.skips_from = now + Duration::from_millis(1);
+                flight.places_begin(next);
             } else if !target.held {
-                self.checks.set(index, &mut target.due, Some(due));
+                self.checks.set(index, Some(due));
             }
         }
         self.watch(target, index);
     }
 
-    /// A quick first check while few targets are new; the target's place in the coming interval otherwise.
-    fn first_check(&mut self, target: &Target, now: Tick) -> Tick {
-        let before = self.fresh;
-        self.fresh += 1;
-        if before < QUICK_FIRST_CHECKS {
-            now + QUICK_STEP * u32::try_from(before).unwrap_or(0)
-        } else {
-            place_from(target, now)
+    /// Queues a target for its next place, the one due at `due` being lost for want of room.
+    fn lose_place(&mut self, index: u32, due: Tick, now: Tick) {
+        let Some(course) = self.target(index).map(|target| &self.courses[target.course]) else { return };
+        self.lose_place_before(index, due + course.settings.interval / 2, now);
+    }
+
+    fn lose_place_before(&mut self, index: u32, planned: Tick, now: Tick) {
+        let Some(target) = self.targets.get_mut(usize_of(index)).and_then(Option::as_mut) else { return };
+        let course = &mut self.courses[target.course];
+        let (next, missed) = target.next_place(course, planned, now, now);
+        let lost = missed + 1;
+        let paid = lost.min(self.regained);
+        self.regained -= paid;
+        self.skipped += lost - paid;
+        self.checks.set(index, Some(next));
+        if target.ticket.is_none() {
+            target.ticket = Some(course.wait(index, false));
         }
     }
 
-    /// The next check after one that was due at `due`: the first place at least half an interval after it started, so
-    /// that a late check and the one after it are no burst. Places missed meanwhile are skipped, never made up for.
-    fn next_place(&mut self, target: &Target, flight: Flight, due: Tick, now: Tick) -> Tick {
-        let half = target.settings.interval / 2;
-        let planned = place_from(target, (due + half).max(flight.skips_from));
-        let next = place_from(target, (flight.started + half).max(now + Duration::from_millis(1)));
-        self.skipped += next.0.saturating_sub(planned.0) / millis(target.settings.interval).max(1);
-        next
+    fn target(&self, index: u32) -> Option<&Target> {
+        self.targets.get(usize_of(index))?.as_ref()
     }
 
     /// Takes a target out of the queue and gives its place back.
     fn unplace(&mut self, target: &mut Target, index: u32) {
-        self.checks.set(index, &mut target.due, None);
+        self.checks.set(index, None);
+        target.ticket = None;
         let Some(place) = target.place.take() else { return };
         if !target.machine.has_started() && !target.held {
             self.fresh = self.fresh.saturating_sub(1);
         }
-        // The place lies on the grid of the interval it was taken with, which may no longer be the target's.
-        let Some(grid) = self.grids.get_mut(&place.interval()) else { return };
+        let interval = self.courses[target.course].interval;
+        let Some(grid) = self.grids.get_mut(&interval) else { return };
         grid.give_back(place);
         if grid.is_empty() {
-            self.grids.remove(&place.interval());
+            self.grids.remove(&interval);
         }
     }
 
-    /// Keeps one entry in the queue of deadlines for the moment a target may become stale. The entry is moved only
-    /// when it fires, so a check costs nothing here.
     fn watch(&mut self, target: &mut Target, index: u32) {
-        let at = target.machine.stale_at(&target.settings);
-        let early_enough = |&set: &Tick| at.is_some_and(|at| set <= at);
-        if !target.machine.is_draining() && target.deadline.filter(early_enough).is_none() {
-            self.deadlines.set(index, &mut target.deadline, at);
-        }
+        watch(&mut self.deadlines, target, &self.courses[target.course].settings, index);
     }
 }
 
-/// The target's first place at or after `from`.
-fn place_from(target: &Target, from: Tick) -> Tick {
-    let Some(place) = target.place else { return from };
-    let base = from.0 - from.0 % place.interval() + place.offset();
-    Tick(if base < from.0 { base + place.interval() } else { base })
+/// Takes a job back from the target at its index, unless that is another target than the one it was given to. The
+/// target may have been deregistered meanwhile, or come back.
+fn landed(targets: &mut [Option<Target>], job: Key) -> Option<(&mut Target, Flight)> {
+    let target = targets.get_mut(usize_of(job.index))?.as_mut()?;
+    let flight = target.out.take_if(|flight| flight.generation == job.generation)?;
+    Some((target, flight))
 }
 
-/// A table index; lossless on every platform this builds for.
-fn usize_of(index: u32) -> usize {
-    usize::try_from(index).unwrap_or(usize::MAX)
+/// Keeps one entry in the queue of deadlines for the moment a target may become stale. The entry is moved only when it
+/// fires, so a check costs nothing here.
+fn watch(deadlines: &mut Queue, target: &mut Target, settings: &Settings, index: u32) {
+    let at = target.machine.stale_at(settings);
+    let early_enough = |&set: &Tick| at.is_some_and(|at| set <= at);
+    if !target.machine.is_draining() && deadlines.at(index).filter(early_enough).is_none() {
+        deadlines.set(index, at);
+    }
+    target.watched = deadlines.at(index).is_some();
 }
 
 #[cfg(test)]

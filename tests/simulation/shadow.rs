@@ -47,6 +47,10 @@ struct Flight {
     /// Places before this one were not the target's.
     places_from: Tick,
     counts: bool,
+    /// Whether it was the first of its registration.
+    first: bool,
+    /// The start and the due moment of the check before.
+    before: (Option<Tick>, Option<Tick>),
 }
 
 /// One target, from its first registration until it is removed.
@@ -57,8 +61,6 @@ pub(crate) struct Shadow {
     pub(crate) held: bool,
     pub(crate) started: bool,
     pub(crate) drain_ends: Option<Tick>,
-    /// How many checks were started in this registration.
-    pub(crate) checks: u64,
     /// Where the target stands in the queue; narrowed to one moment once the engine has chosen.
     window: Option<(Tick, Tick)>,
     /// Whether the moment in the window lies on the target's place.
@@ -87,7 +89,6 @@ impl Shadow {
             held: false,
             started: false,
             drain_ends: None,
-            checks: 0,
             window: None,
             on_place: false,
             phase: None,
@@ -112,6 +113,11 @@ impl Shadow {
     /// Whether the target takes up one of the quick first checks.
     pub(crate) fn is_fresh(&self) -> bool {
         self.drain_ends.is_none() && self.checked() && !self.started && !self.held
+    }
+
+    /// Whether the target has a place on a grid.
+    pub(crate) fn is_placed(&self) -> bool {
+        self.drain_ends.is_none() && self.checked()
     }
 
     pub(crate) fn interval(&self) -> Duration {
@@ -162,7 +168,7 @@ impl Shadow {
         let (before, was_checked) = (self.state(), self.checked());
         let old = std::mem::replace(&mut self.group, group);
         let (was, is) = (&old.health_check, &self.group.health_check);
-        let asks_anew = asks_anew(&old, &self.group);
+        let asks_anew = super::turn::asks_anew(&old, &self.group);
         let counts = was.interval != is.interval
             || was.healthy_threshold != is.healthy_threshold
             || was.unhealthy_threshold != is.unhealthy_threshold
@@ -247,12 +253,12 @@ impl Shadow {
         if let Some(last) = self.last_start {
             assert!(last + self.interval() / 2 <= job.due, "{key:?} probed twice within half an interval");
         }
-        let generation = key.generation;
-        let flight = Flight { generation, due: job.due, started: now, places_from: job.due, counts: true };
+        let (generation, due, first) = (key.generation, job.due, !self.started);
+        let before = (self.last_start, self.last_due);
+        let flight = Flight { generation, due, started: now, places_from: due, counts: true, first, before };
         (self.flight, self.window) = (Some(flight), None);
         (self.last_start, self.last_due) = (Some(now), Some(job.due));
         self.started = true;
-        self.checks += 1;
     }
 
     /// A job is answered. Also returns how many places were skipped, once the engine's next check is known.
@@ -271,27 +277,50 @@ impl Shadow {
         if flight.counts && job == self.key && self.drain_ends.is_none() && self.checked() {
             self.count(outcome, now);
         }
-        let mut skipped = 0;
-        if self.drain_ends.is_none() && self.checked() && !self.held {
-            if self.started {
-                let half = self.interval() / 2;
-                let earliest = (flight.started + half).max(now + Duration::from_millis(1));
-                self.window = Some((earliest, earliest + (self.interval() - Duration::from_millis(1))));
-                self.on_place = true;
-                if let Some(next) = next {
-                    let interval = millis(self.interval());
-                    let phase = *self.phase.get_or_insert(next.0 % interval);
-                    let place = |from: Tick| from.0 + (phase + interval - from.0 % interval) % interval;
-                    self.window = Some((Tick(place(earliest)), Tick(place(earliest))));
-                    let planned = place((flight.due + half).max(flight.places_from));
-                    skipped = (next.0 - planned.min(next.0)) / interval;
-                }
-            } else {
-                self.window = Some((now, now));
-                self.on_place = false;
-            }
-        }
+        let skipped = self.queue_again(flight, flight.started, now, next);
         (self.changed(before, now), skipped)
+    }
+
+    /// A job is given back unused. Returns how many places were skipped.
+    pub(crate) fn refuse(&mut self, job: Key, now: Tick, next: Option<Tick>) -> u64 {
+        let Some(flight) = self.flight.filter(|flight| flight.generation == job.generation) else {
+            return 0;
+        };
+        self.flight = None;
+        (self.last_start, self.last_due) = flight.before;
+        // Where it was the job of a former life, the first check of this one only waited for it.
+        let lost = u64::from(self.started && self.is_checked_now());
+        let skipped = self.queue_again(flight, now, now, next);
+        if self.started && flight.first {
+            self.started = false;
+        }
+        skipped + lost
+    }
+
+    fn is_checked_now(&self) -> bool {
+        self.is_placed() && !self.held
+    }
+
+    /// Queues the target after a job that counts as started at `started`. Returns how many places went by.
+    fn queue_again(&mut self, flight: Flight, started: Tick, now: Tick, next: Option<Tick>) -> u64 {
+        if !self.is_checked_now() {
+            return 0;
+        }
+        self.on_place = self.started;
+        if !self.started {
+            self.window = Some((now, now));
+            return 0;
+        }
+        let half = self.interval() / 2;
+        let earliest = (started + half).max(now + Duration::from_millis(1));
+        self.window = Some((earliest, earliest + (self.interval() - Duration::from_millis(1))));
+        let Some(next) = next else { return 0 };
+        let interval = millis(self.interval());
+        let phase = *self.phase.get_or_insert(next.0 % interval);
+        let place = |from: Tick| from.0 + (phase + interval - from.0 % interval) % interval;
+        self.window = Some((Tick(place(earliest)), Tick(place(earliest))));
+        let planned = place((flight.due + half).max(flight.places_from));
+        (next.0 - planned.min(next.0)) / interval
     }
 
     /// Compares what a reader is told with what is known here, and notes the moment the engine chose.
@@ -366,10 +395,4 @@ impl Shadow {
         self.since = at;
         Some(Expected::Changed { key: self.key, from, to, at })
     }
-}
-
-/// Whether a check of the new group asks something else than one of the old.
-pub(crate) fn asks_anew(old: &TargetGroup, new: &TargetGroup) -> bool {
-    let asks = |group: &TargetGroup| (group.health_check.path.clone(), group.health_check.protocol);
-    asks(old) != asks(new)
 }

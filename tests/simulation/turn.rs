@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tgprobe::engine::machine::Settings;
 use tgprobe::engine::place;
@@ -12,7 +13,7 @@ use tgprobe::model::target::TargetDescription;
 use tgprobe::model::target_group::{GroupName, TargetGroup};
 use tgprobe::model::tick::Tick;
 
-use super::shadow::{Expected, Shadow, asks_anew};
+use super::shadow::{Expected, Shadow};
 
 #[derive(Default)]
 pub(crate) struct Lane {
@@ -22,11 +23,19 @@ pub(crate) struct Lane {
     pub(crate) jobs: Vec<Job>,
     /// Targets the shard has forgotten, not yet told to the registry.
     pub(crate) removed: Vec<(GroupName, Arc<TargetDescription>, Key)>,
+    /// Whether targets of one group are given the very same settings, as by the shell. Then no job is refused, for
+    /// who gives way to whom is told elsewhere.
+    pub(crate) shares: bool,
+    settings: BTreeMap<GroupName, (Arc<TargetGroup>, Arc<Settings>)>,
     gone: BTreeSet<Key>,
     skipped: u64,
 }
 
 impl Lane {
+    pub(crate) fn new(shares: bool) -> Self {
+        Self { shares, ..Self::default() }
+    }
+
     /// Does what the registry said; a new target waits for its address if `held`.
     pub(crate) fn obey(&mut self, command: Command, held: bool, now: Tick) {
         match command {
@@ -82,6 +91,20 @@ impl Lane {
         self.expect(Vec::from_iter(expected));
     }
 
+    /// Gives one job back unused.
+    pub(crate) fn refuse(&mut self, position: usize, now: Tick) {
+        let job = self.jobs.swap_remove(position);
+        let key = job.key;
+        self.shard.skip(job, now);
+        if let Some(shadow) = self.shadows.get_mut(&key.index) {
+            let next = self.shard.status(shadow.key).unwrap().next_check;
+            self.skipped += shadow.refuse(key, now, next);
+            self.compare(key.index);
+        }
+        assert_eq!(self.shard.skipped(), self.skipped, "after {key:?} was refused");
+        self.expect(Vec::new());
+    }
+
     pub(crate) fn release(&mut self, index: u32, now: Tick) {
         let shadow = self.shadows.get_mut(&index).unwrap();
         shadow.release(now);
@@ -111,11 +134,18 @@ impl Lane {
         assert_eq!(self.shard.len(), self.shadows.len());
         assert_eq!(self.shard.is_empty(), self.shadows.is_empty());
         let due = self.shadows.values().filter_map(Shadow::due).min();
-        assert_eq!(self.shard.next_check(), due, "the next check");
+        let told = self.shard.next_check();
+        assert!(told <= due && told.is_some() == due.is_some(), "wakes at {told:?} for the check at {due:?}");
+        // Only where a target was taken away may it wake for nothing, and not much too early.
+        let early = due.unwrap_or_default().since(told.unwrap_or_default());
+        assert!(early < Duration::from_millis(128), "wakes {early:?} too early");
         let deadline = self.shadows.values().filter_map(Shadow::deadline).min();
         let wake = self.shard.next_deadline();
         assert!(wake <= deadline || deadline.is_none(), "wakes at {wake:?}, too late for {deadline:?}");
         assert!(wake.is_some() || deadline.is_none(), "never wakes for {deadline:?}");
+        let asks = |shadow: &Shadow| 1.0 / shadow.interval().as_secs_f64();
+        let offered: f64 = self.shadows.values().filter(|shadow| shadow.is_placed()).map(asks).sum();
+        assert!((self.shard.offered_rate() - offered).abs() < 1e-6 * (1.0 + offered), "the offered rate");
         assert!(self.gone.iter().all(|&key| self.shard.status(key).is_none()), "a removed target is told of");
     }
 
@@ -128,7 +158,7 @@ impl Lane {
         now: Tick,
     ) {
         let quick = self.quick(key.index);
-        let settings = Arc::new(Settings::from(&*group));
+        let settings = self.settings(&group);
         let hash = place::hash(group.name.as_str(), &target.to_string());
         self.shard.register(key, settings, hash, held, now);
         let shadow = self
@@ -144,16 +174,30 @@ impl Lane {
 
     fn update(&mut self, key: Key, group: Arc<TargetGroup>, now: Tick) {
         let quick = self.quick(key.index);
+        let settings = self.settings(&group);
         // The drain may have ended while the command was under way.
         let Some(shadow) = self.shadows.get_mut(&key.index).filter(|shadow| shadow.key == key) else {
-            self.shard.update(key, Arc::new(Settings::from(&*group)), true, now);
+            self.shard.update(key, settings, true, now);
             return self.expect(Vec::new());
         };
         let anew = asks_anew(&shadow.group, &group);
-        self.shard.update(key, Arc::new(Settings::from(&*group)), anew, now);
+        self.shard.update(key, settings, anew, now);
         let change = shadow.update(group, quick, now);
         self.expect(Vec::from_iter(change));
         self.compare(key.index);
+    }
+
+    fn settings(&mut self, group: &Arc<TargetGroup>) -> Arc<Settings> {
+        let made = Arc::new(Settings::from(&**group));
+        if !self.shares {
+            return made;
+        }
+        let known =
+            self.settings.entry(group.name.clone()).or_insert_with(|| (Arc::clone(group), Arc::clone(&made)));
+        if !Arc::ptr_eq(&known.0, group) {
+            *known = (Arc::clone(group), made);
+        }
+        Arc::clone(&known.1)
     }
 
     /// Whether few enough other targets wait for their first check.
@@ -182,4 +226,10 @@ impl Lane {
             }
         }
     }
+}
+
+/// Whether a check of the new group asks something else than one of the old.
+pub(crate) fn asks_anew(old: &TargetGroup, new: &TargetGroup) -> bool {
+    let asks = |group: &TargetGroup| (group.health_check.path.clone(), group.health_check.protocol);
+    asks(old) != asks(new)
 }

@@ -6,6 +6,8 @@ use super::*;
 use crate::model::failure::Failure;
 use crate::model::health::{Reason, State};
 
+mod room;
+
 const SECOND: Duration = Duration::from_secs(1);
 const FAIL: Outcome = Outcome::Fail(Failure::ConnectRefused);
 const NO_HELP: Outcome = Outcome::Inconclusive(crate::model::outcome::Cause::NoDescriptors);
@@ -351,4 +353,12 @@ fn a_target_is_stale_without_any_answer() {
     assert_eq!(state(&shard, key(0)), State::Healthy);
     shard.on_tick(at(101_000));
     assert_eq!(state(&shard, key(0)), State::Unavailable);
+}
+
+#[test]
+fn a_target_takes_at_most_a_hundred_and_twelve_bytes() {
+    // A million targets are promised in little more than a gigabyte, sockets and records included. The queues add
+    // sixteen bytes each, and a grid three at 100,000 targets.
+    let target = size_of::<Option<Target>>();
+    assert!(target + 2 * 16 <= 112, "{target} bytes, and 32 in the queues");
 }

@@ -1,0 +1,109 @@
+//! What a shard remembers of one target, in as few bytes as a million targets deserve.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use crate::engine::machine::Machine;
+use crate::engine::place::Place;
+use crate::engine::shard::course::{Course, Ticket};
+use crate::model::tick::{Tick, millis};
+
+/// One registered or draining target. Where it stands in the queues, the queues know.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) machine: Machine,
+    /// The job that is out.
+    pub(super) out: Option<Flight>,
+    pub(super) generation: u32,
+    /// The number of its course, which holds the settings.
+    pub(super) course: u32,
+    /// The place on the grid of the course's interval; `None` while it is not checked.
+    pub(super) place: Option<Place>,
+    /// Its ticket in the line of its course, while it has lost its place for want of room.
+    pub(super) ticket: Option<Ticket>,
+    pub(super) tie: Tie,
+    /// Waits for its address before the first check.
+    pub(super) held: bool,
+    /// Stands in the queue of deadlines, early enough for whatever checks say. Spares every check a look there.
+    pub(super) watched: bool,
+}
+
+/// The part of a target's hash that can ever break a tie between halves of a grid.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tie(u16);
+
+impl Tie {
+    pub(super) fn of(hash: u64) -> Self {
+        Self(u16::try_from(hash >> 48).unwrap_or(0))
+    }
+
+    pub(super) fn hash(self) -> u64 {
+        u64::from(self.0) << 48
+    }
+}
+
+/// What a target remembers of its job while that is out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Flight {
+    /// When it was taken, perhaps later than it was due.
+    pub(super) started: Tick,
+    /// The registration it was given to.
+    pub(super) generation: u32,
+    /// Places earlier than this many milliseconds after the start were not the target's; saturates after 49 days.
+    pub(super) places_after: Option<NonZeroU32>,
+    /// Whether its answer counts. False once something else is asked: a pass of the old path proves nothing.
+    pub(super) counts: bool,
+    /// Whether it was the first of its registration.
+    pub(super) first: bool,
+    /// Whether the target stood first in the line of its course.
+    pub(super) senior: bool,
+    /// Whether it was offered when another target fell due, its own place being lost.
+    pub(super) off_place: bool,
+}
+
+impl Flight {
+    pub(super) fn new(target: &Target, started: Tick) -> Self {
+        let first = !target.machine.has_started();
+        Self {
+            started,
+            generation: target.generation,
+            places_after: None,
+            counts: true,
+            first,
+            senior: false,
+            off_place: false,
+        }
+    }
+
+    /// Says that the target has a new place, and that no place before `from` was ever its own.
+    pub(super) fn places_begin(&mut self, from: Tick) {
+        let after = u32::try_from(millis(from.since(self.started))).unwrap_or(u32::MAX);
+        self.places_after = NonZeroU32::new(after);
+    }
+
+    /// `from`, or the first moment at which a place can be the target's, if that is later.
+    pub(super) fn no_sooner(&self, from: Tick) -> Tick {
+        self.places_after
+            .map_or(from, |after| from.max(self.started + Duration::from_millis(u64::from(after.get()))))
+    }
+}
+
+impl Target {
+    /// The target's first place at or after `from`.
+    pub(super) fn place_from(&self, course: &Course, from: Tick) -> Tick {
+        let Some(place) = self.place else { return from };
+        let interval = u64::from(course.interval);
+        let base = from.0 - from.0 % interval + place.offset(course.interval);
+        Tick(if base < from.0 { base + interval } else { base })
+    }
+
+    /// The next check after one, and how many places are skipped before: the first place at least half an interval
+    /// after `started`, so that a late check and the one after it are no burst. It would have been the first one from
+    /// `planned` on, half an interval after it was due; places missed meanwhile are never made up for.
+    pub(super) fn next_place(&self, course: &Course, planned: Tick, started: Tick, now: Tick) -> (Tick, u64) {
+        let planned = self.place_from(course, planned);
+        let half = course.settings.interval / 2;
+        let next = self.place_from(course, (started + half).max(now + Duration::from_millis(1)));
+        (next, next.0.saturating_sub(planned.0) / u64::from(course.interval))
+    }
+}

@@ -1,0 +1,69 @@
+//! What a shard tells, and when to ask it again.
+
+use crate::engine::place::Grid;
+use crate::engine::queue::usize_of;
+use crate::engine::shard::{Event, Key, Shard, Status};
+use crate::model::tick::Tick;
+
+impl Shard {
+    /// Takes the oldest event not yet told to anyone.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When a check falls due next; up to 127 ms earlier, never later, where targets were taken away.
+    /// [`Shard::poll_job`] at that moment takes a job or makes this tell a later one.
+    #[must_use]
+    pub fn next_check(&self) -> Option<Tick> {
+        self.checks.next()
+    }
+
+    /// When [`Shard::on_tick`] has something to do next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Tick> {
+        self.deadlines.next()
+    }
+
+    /// What may be told of a target; `None` once the shard has forgotten it or the place belongs to another.
+    #[must_use]
+    pub fn status(&self, key: Key) -> Option<Status> {
+        let target = self.targets.get(usize_of(key.index))?.as_ref()?;
+        let course = &self.courses[target.course];
+        (target.generation == key.generation).then(|| Status {
+            health: target.machine.health(&course.settings),
+            since: target.machine.since(),
+            streak: target.machine.streak(),
+            conclusive_state: target.machine.conclusive_state(),
+            next_check: self.checks.at(key.index),
+            check_after: target.place.and(target.out).map(|flight| {
+                let half = course.settings.interval / 2;
+                target.place_from(course, flight.no_sooner(flight.started + half))
+            }),
+            drain_ends: self.deadlines.at(key.index).filter(|_| target.machine.is_draining()),
+        })
+    }
+
+    /// How many targets the shard holds, draining ones included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.targets.iter().flatten().count()
+    }
+
+    /// Whether the shard holds no target.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Places on the grid that passed without a check because we were late or at the limit of checks in flight.
+    #[must_use]
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// Checks a second that all targets with a place on a grid ask for, whatever becomes of them.
+    #[must_use]
+    pub fn offered_rate(&self) -> f64 {
+        self.grids.values().map(Grid::rate).sum()
+    }
+}
