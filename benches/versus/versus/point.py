@@ -1,11 +1,14 @@
 """One prober at one point: started, waited for, watched for a window, ended."""
 
+import os
 import time
 
 from . import machine
 from .processes import Process
 
-WITNESS_CORE, PROBER_CORE = 0, 1
+CORES = sorted(os.sched_getaffinity(0))
+#: The first core is the targets', the second the prober's; where there is only one, they share it.
+WITNESS_CORE, PROBER_CORE = CORES[0], CORES[1 % len(CORES)]
 
 
 class Failed(Exception):

@@ -25,7 +25,7 @@ def index(text):
 class Witness:
     """A running witness. Call it with a command; the answer is what it said."""
 
-    def __init__(self, binary, folder, targets, core=0):
+    def __init__(self, binary, folder, targets, core):
         argv = [str(binary), "--targets", str(targets)]
         self.process = Process(argv, folder / "witness.out", core)
         until = time.monotonic() + 10
@@ -54,7 +54,7 @@ class Witness:
 
 
 @contextlib.contextmanager
-def running(binary, folder, targets, core=0):
+def running(binary, folder, targets, core):
     """A witness for as long as the block lasts."""
     witness = Witness(binary, folder, targets, core)
     try:
