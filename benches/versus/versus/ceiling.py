@@ -5,7 +5,7 @@ from .probers import Point
 
 TARGETS = 50_000
 #: Rates tried: each 4 % above the one before.
-RATES = [round(12_000 * 1.04**step) for step in range(54)]
+RATES = [round(3_000 * 1.04**step) for step in range(90)]
 
 
 def search(prober, witness, folder, seconds):

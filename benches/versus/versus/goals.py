@@ -73,4 +73,4 @@ def report(rows, ours, rival):
         wanted = "" if bound is None else f"{'≤' if sense == '<=' else '≥'} {bound:g} {unit}"
         spread = f"{min(values):{precision}}-{max(values):{precision}}, {len(values)}"
         table.append([what, wanted, f"{middle:{precision}} {unit}", spread, verdict])
-    return grid(table)
+    return grid(table) if len(table) > 1 else ""

@@ -36,7 +36,7 @@ class Point:
 
     def __str__(self):
         def short(number):
-            return f"{number / 1000:g}k" if number >= 1000 else f"{number:g}"
+            return f"{number / 1000:.3g}k" if number >= 1000 else f"{number:.3g}"
 
         return f"{short(self.targets)}@{short(round(self.rate))}" + (f"+{self.tls}" if self.tls else "")
 
@@ -220,6 +220,7 @@ def named(name, programs):
         return Floor(name, programs / "examples" / "floor")
     kinds = {"haproxy26": HAProxy, "haproxy28": HAProxy, "envoy": Envoy}
     if name not in kinds:
-        raise SystemExit(f"`{name}` is no prober; there are haproxy28, haproxy26, envoy, floor[-recycle][-eager][-Nms], tgprobe, NAME=PATH")
+        forms = [*kinds, "floor[-recycle][-eager][-Nms]", "tgprobe", "NAME=PATH"]
+        raise SystemExit(f"`{name}` is no prober; there are {', '.join(forms)}")
     prober = kinds[name](name)
     return prober if prober.program else None
