@@ -91,6 +91,11 @@ fn the_witness_counts_whole_requests_of_its_targets() {
     assert_eq!(order, [3, 3, 4, 4].map(|target| json!(target)));
     assert_eq!(witness.tell("firsts 1000")["seen"], 3);
 
+    witness.tell("start 1000 4");
+    assert!(witness.ask(3, &[REQUEST]).is_ok() && witness.ask(4, &[REQUEST]).is_ok());
+    let report = witness.tell("report");
+    assert_eq!([&report["arrivals"], &report["intervals"]], [2, 1]);
+
     witness.tell("reset");
     assert_eq!(witness.tell("seen")["seen"], 0);
     assert!(witness.tell("sing")["error"].is_string());

@@ -1,12 +1,12 @@
 //! The floor of `benches/versus`: a prober with nothing but the system calls a check needs, at an even pace.
 //!
-//! It is what a check costs before anybody does anything with it. It keeps no timeouts and no state of targets, and looks
-//! at nothing but the status code.
+//! It is what a check costs before anybody does anything with it. It keeps no timeouts and no state of targets, and
+//! looks at nothing but the status code.
 //!
-//! `floor --port N [--targets N] [--rate N] [--group-ms N] [--recycle] [--eager]`. Checks due within one `--group-ms` start together.
-//! Without `--recycle` every check has a socket of its own, closed with a reset; with it, sockets are dissolved and
-//! connected again. With `--eager` an answer is read when epoll tells of it, and otherwise at the next group, when it has
-//! long come.
+//! `floor --port N [--targets N] [--rate N] [--group-ms N] [--recycle] [--eager]`. Checks due within one `--group-ms`
+//! start together. Without `--recycle` every check has a socket of its own, closed with a reset; with it, sockets are
+//! dissolved and connected again. With `--eager` an answer is read when epoll tells of it, and otherwise at the next
+//! group, when it has long come.
 
 #![expect(clippy::print_stderr, reason = "errors are told to whoever started the floor")]
 

@@ -15,7 +15,8 @@ use rustix::net::{
 };
 
 /// The same request as every prober here is told to send.
-const REQUEST: &[u8] = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nUser-Agent: ELB-HealthChecker/2.0\r\nAccept-Encoding: gzip, compressed\r\n\r\n";
+const REQUEST: &[u8] = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\
+    User-Agent: ELB-HealthChecker/2.0\r\nAccept-Encoding: gzip, compressed\r\n\r\n";
 /// Address of the first target.
 const FIRST: u32 = u32::from_be_bytes([127, 1, 0, 0]);
 

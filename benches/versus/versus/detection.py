@@ -1,6 +1,7 @@
 """How late a target that turned bad is reported, against the schedule it was checked on before.
 
-Ideal is the second check after the turn, each an interval after the one before, and the timeout where a target is silent.
+Ideal is the second check after the turn, each an interval after the one before, and the timeout where a target is
+silent.
 """
 
 import re
@@ -104,9 +105,9 @@ def run(chosen, witness, folder, rounds, note):
         for mode in ("500", "never"):
             for prober in chosen:
                 row = note(measure(prober, mode, witness, folder) | {"round": turn})
+                told = f"{row['reported']} of {row['turned']} reported"
                 if row["reported"]:
-                    print(f"  detection {mode:<5} round {turn + 1}  {prober.name:<18} {row['reported']} of {row['turned']} "
-                          f"reported, lag p50 {row['lag_p50']:.1f} p99 {row['lag_p99']:.1f} ms, after the deciding check "
-                          f"p99 {row['delay_p99']:.1f} ms", flush=True)
-                else:
-                    print(f"  detection {mode:<5} round {turn + 1}  {prober.name:<18} nothing reported", flush=True)
+                    told += f", lag p50 {row['lag_p50']:.1f} p99 {row['lag_p99']:.1f} ms"
+                if row["delay_p99"] is not None:
+                    told += f", after the deciding check p99 {row['delay_p99']:.1f} ms"
+                print(f"  detection {mode:<5} round {turn + 1}  {prober.name:<18} {told}", flush=True)

@@ -4,22 +4,26 @@ import statistics
 
 from .table import grid, median, ratios
 
-MS, KIB, GIB = 1.0, 1024.0, 2.0**30
+KIB, GIB = 1024.0, 2.0**30
 
 
 def goals(rows, ours, rival):
     """For each goal: what it is about, the numbers measured, how they are shown, the bound and its sense."""
     def mine(kind, **want):
         return [
-            row for row in rows
-            if row.get("kind", "point") == kind and row["prober"] == ours and all(row.get(k) == v for k, v in want.items())
+            row
+            for row in rows
+            if row.get("kind", "point") == kind
+            and row["prober"] == ours
+            and all(row.get(key) == value for key, value in want.items())
         ]
 
     def cpu(kind, point):
-        return ratios([row for row in rows if row.get("point") == point], ours, rival, lambda row: row["cpu_us"])
+        found = [row for row in rows if row.get("kind", "point") == kind and row["point"] == point]
+        return failed(mine(kind, point=point)) or ratios(found, ours, rival, lambda row: row["cpu_us"])
 
     def each(chosen, of):
-        return [of(row) for row in chosen if "error" not in row and of(row) is not None]
+        return failed(chosen) or [of(row) for row in chosen if "error" not in row and of(row) is not None]
 
     busy, large = mine("point", point="10k@10k"), mine("point", point="100k@20k")
     times = f"× {rival}"
@@ -36,7 +40,8 @@ def goals(rows, ours, rival):
     for point in ("10k@10k", "1k@1k", "100k@20k"):
         found = mine("point", point=point)
         yield f"burst in 10 ms p99, {point}", each(found, lambda row: row["burst"]["p99"]), ".2f × mean", 1.2, "<="
-        yield "the same in the first interval", each(found, lambda row: row["first_burst"]["p99"]), ".2f × mean", 1.2, "<="
+        start = each(found, lambda row: row["first_burst"]["p99"])
+        yield "the same in the first interval", start, ".2f × mean", 1.2, "<="
     small = median(busy, lambda row: row["memory"])
     slope = each(large, lambda row: (row["memory"] - small) / 90_000 / KIB) if small else []
     yield "memory per target, 10k to 100k", slope, ".2f KiB", 0.5, "<="
@@ -49,7 +54,7 @@ def goals(rows, ours, rival):
     answered, silent = mine("detection", mode="500"), mine("detection", mode="never")
     yield "deciding check to event, p99", each(answered, lambda row: row["delay_p99"]), ".1f ms", 60.0, "<="
     yield "silent target: lag p99", each(silent, lambda row: row["lag_p99"]), ".1f ms", 10.0, "<="
-    theirs = [row for row in rows if row.get("kind") == "detection" and row["prober"] == rival and row["mode"] == "never"]
+    theirs = [row for row in rows if row["prober"] == rival and row.get("mode") == "never"]
     yield f"the same, {rival}", each(theirs, lambda row: row["lag_p99"]), ".1f ms", None, ""
     plain, full = mine("scrape", limit=0), mine("scrape", limit=1_000_000)
     yield "/metrics, 100k, per group", each(plain, lambda row: row["seconds"] * 1000), ".1f ms", 20.0, "<="
@@ -60,17 +65,26 @@ def goals(rows, ours, rival):
     yield "1M at 60 s: memory at its peak", each(most, lambda row: row["peak"] / GIB), ".2f GiB", 1.2, "<="
 
 
+def failed(chosen):
+    """Why there is no number, where there were attempts and all of them failed."""
+    errors = [row["error"] for row in chosen if "error" in row]
+    return errors[0] if errors and len(errors) == len(chosen) else None
+
+
 def report(rows, ours, rival):
-    """The table of goals; what was not measured is left out."""
+    """The table of goals; what was not measured is left out, what failed is a miss."""
     table = [["goal", "wanted", "measured", "(rounds)", ""]]
     for what, values, form, bound, sense in goals(rows, ours, rival):
         if not values:
             continue
         precision, _, unit = form.partition(" ")
+        wanted = "" if bound is None else f"{'≤' if sense == '<=' else '≥'} {bound:g} {unit}"
+        if isinstance(values, str):
+            table.append([what, wanted, "failed", "", "MISS"])
+            continue
         middle = statistics.median(values)
         good = bound is None or (middle <= bound if sense == "<=" else middle >= bound)
         verdict = "" if bound is None else "pass" if good else "MISS"
-        wanted = "" if bound is None else f"{'≤' if sense == '<=' else '≥'} {bound:g} {unit}"
         spread = f"{min(values):{precision}}-{max(values):{precision}}, {len(values)}"
         table.append([what, wanted, f"{middle:{precision}} {unit}", spread, verdict])
     return grid(table) if len(table) > 1 else ""

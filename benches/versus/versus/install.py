@@ -78,7 +78,8 @@ def _package(command, package):
         policy = pathlib.Path("/usr/sbin/policy-rc.d")
         ours = not policy.exists()
         if ours:
-            subprocess.run([*root, "tee", str(policy)], input=b"#!/bin/sh\nexit 101\n", stdout=subprocess.DEVNULL, check=True)
+            no = b"#!/bin/sh\nexit 101\n"
+            subprocess.run([*root, "tee", str(policy)], input=no, stdout=subprocess.DEVNULL, check=True)
             subprocess.run([*root, "chmod", "755", str(policy)], check=True)
         try:
             apt = [*root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]

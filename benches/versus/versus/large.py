@@ -25,7 +25,8 @@ def reload(prober, witness, folder):
         kept = [at for at in range(point.targets) if at % 100]
         targets = [at if at % 100 else point.targets + at // 100 for at in range(point.targets)]
         (folder / "tgprobe.toml").write_text(prober.config(point, witness.port, targets))
-        witness("start", point.interval)
+        # The second check of a new target comes after half an interval at the earliest: only the old ones are judged.
+        witness("start", point.interval, point.targets)
         time.sleep(0.5)
         status, body, took = api.call(prober, "POST", "/-/reload")
         time.sleep(point.interval / 1000 + 1)

@@ -37,11 +37,14 @@ def number(value, form):
 def medians(rows, points, chosen):
     """The medians of every prober at every point, with ratios to the first prober."""
     rival = chosen[0].name
-    head = ["", "µs/check", f"× {rival}", "(rounds)", "arrived", "error p50", "p99", "max ms", "drift ms", "burst p99", "first", "KiB/target"]
+    head = [
+        "µs/check", f"× {rival}", "(rounds)", "arrived", "error p50", "p99", "max ms", "drift ms", "burst p99", "first",
+        "KiB/target",
+    ]
     text = []
     for point in points:
         here = [row for row in rows if row["point"] == str(point)]
-        table = [[f"{point}", *head[1:]]]
+        table = [[f"{point}", *head]]
         for prober in chosen:
             mine = [row for row in here if row["prober"] == prober.name]
             if all("error" in row for row in mine):

@@ -5,8 +5,9 @@
 //! | `reset` | forgets all arrivals, every target is well again |
 //! | `seen` | how many targets were asked, how many requests came |
 //! | `firsts MS` | when targets were asked first; burstiness of the first MS milliseconds after the first arrival |
-//! | `start INTERVAL_MS`, `report` | opens a window, closes it and judges it |
-//! | `mode FIRST LAST NAME [MS]` | targets FIRST to LAST are `ok`, `500`, `never`, `reset`, `slow`, `endless` from now on |
+//! | `start INTERVAL_MS [END]` | opens a window; the intervals of the targets before END are judged, or of all |
+//! | `report` | closes the window and tells what was in it |
+//! | `mode FIRST LAST NAME [MS]` | from now on these targets are `ok`, `500`, `never`, `reset`, `slow` or `endless` |
 //! | `log FIRST LAST`, `logged` | writes down arrivals at these targets, and tells them |
 //!
 //! Times are nanoseconds of the monotonic clock. A range includes both its ends.
@@ -28,7 +29,9 @@ pub(crate) fn command(record: &mut Record, line: &str) -> Value {
         }
         Some("seen") => Some(record.seen()),
         Some("firsts") => number(1).map(|millis| record.firsts(u64::from(millis))),
-        Some("start") => number(1).map(|millis| record.start(u64::from(millis))),
+        Some("start") => {
+            number(1).map(|millis| record.start(u64::from(millis), number(2).unwrap_or(u32::MAX)))
+        }
         Some("report") => Some(record.report()),
         Some("mode") => range().and_then(|range| {
             let mode = Mode::named(words.get(3)?, number(4).unwrap_or(0))?;

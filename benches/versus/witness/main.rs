@@ -1,7 +1,7 @@
 //! The witness of `benches/versus`: every target at once, and the only one who is believed.
 //!
-//! One thread listens on all addresses, so that each address from 127.1.0.0 upwards is a target of its own. It answers
-//! every request and writes down who was asked when. What a prober says about itself is used nowhere.
+//! One thread listens on all addresses, so that each address from 127.1.0.0 upwards is a target of its own. It
+//! answers every request and writes down who was asked when. What a prober says about itself is used nowhere.
 //!
 //! `witness [--port N] [--control ADDRESS] [--targets N]` prints one line of JSON with the ports it has got; port 0, the
 //! default, takes any free one. `control.rs` has the commands.
@@ -47,7 +47,9 @@ fn options() -> Result<Options, Error> {
             "--control" => options.control = value,
             "--targets" => options.targets = value.parse().map_err(bad)?,
             _ => {
-                return Err(wrong(format!("unknown option `{name}`; there are --port, --control, --targets")));
+                return Err(wrong(format!(
+                    "unknown option `{name}`; there are --port, --control, --targets"
+                )));
             }
         }
     }

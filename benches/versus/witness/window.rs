@@ -109,6 +109,8 @@ fn at<T: Copy + Default>(sorted: &[T], share: f64) -> T {
 struct Window {
     open: bool,
     interval: u64,
+    /// Targets from this index on are counted and not judged.
+    end: u32,
     arrivals: u64,
     errors: Vec<i32>,
     bins: Bins,
@@ -171,7 +173,7 @@ impl Record {
             window.arrivals += 1;
             target.in_window += 1;
             window.bins.note(now);
-            if target.last != 0 && window.errors.len() < MOST_ENTRIES {
+            if target.last != 0 && index < window.end && window.errors.len() < MOST_ENTRIES {
                 let error = i64::try_from(now - target.last).unwrap_or(i64::MAX)
                     - i64::try_from(window.interval).unwrap_or(i64::MAX);
                 window.errors.push(i32::try_from(error / 1000).unwrap_or(i32::MAX));
@@ -181,8 +183,8 @@ impl Record {
         target.mode
     }
 
-    /// Opens a window judged against an interval in milliseconds.
-    pub(crate) fn start(&mut self, interval_ms: u64) -> Value {
+    /// Opens a window in which the intervals of the targets before `end` are judged against one in milliseconds.
+    pub(crate) fn start(&mut self, interval_ms: u64, end: u32) -> Value {
         for target in &mut self.targets {
             target.in_window = 0;
         }
@@ -190,6 +192,7 @@ impl Record {
         self.window = Window {
             open: true,
             interval: interval_ms * 1_000_000,
+            end,
             errors: Vec::with_capacity(1 << 20),
             bins: Bins { start: now, counts: Vec::with_capacity(4096) },
             ..Window::default()
