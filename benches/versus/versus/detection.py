@@ -10,7 +10,7 @@ import threading
 import time
 
 from . import api
-from .point import begin, settle
+from .point import Failed, begin, settle
 from .probers import HAProxy, Point
 from .witness import index
 
@@ -104,7 +104,14 @@ def run(chosen, witness, folder, rounds, note):
     for turn in range(rounds):
         for mode in ("500", "never"):
             for prober in chosen:
-                row = note(measure(prober, mode, witness, folder) | {"round": turn})
+                try:
+                    row = measure(prober, mode, witness, folder)
+                except (Failed, OSError) as error:
+                    row = {"kind": "detection", "prober": prober.name, "mode": mode, "error": str(error)}
+                note(row | {"round": turn})
+                if "error" in row:
+                    print(f"  detection {mode:<5} round {turn + 1}  {prober.name:<18} {row['error']}", flush=True)
+                    continue
                 told = f"{row['reported']} of {row['turned']} reported"
                 if row["reported"]:
                     told += f", lag p50 {row['lag_p50']:.1f} p99 {row['lag_p99']:.1f} ms"
