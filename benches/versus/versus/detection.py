@@ -4,6 +4,7 @@ Ideal is the second check after the turn, each an interval after the one before,
 silent.
 """
 
+import math
 import re
 import socket
 import threading
@@ -94,9 +95,8 @@ def judge(turned, reported, arrivals, silent):
 
 
 def spot(values, share):
-    """The value at a share of the list, None of an empty one."""
-    values = sorted(values)
-    return values[min(len(values) - 1, int(share * len(values)))] if values else None
+    """The value at a share of the list, the nearest rank; None of an empty one."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)] if values else None
 
 
 def run(chosen, witness, folder, rounds, note):

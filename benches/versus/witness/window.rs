@@ -100,7 +100,7 @@ fn at<T: Copy + Default>(sorted: &[T], share: f64) -> T {
     // Whole numbers up to a million: nothing is cut off.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=1e6 above")]
     let millionths = share as usize;
-    let rank = (sorted.len().saturating_sub(1) * millionths).div_ceil(1_000_000);
+    let rank = (sorted.len() * millionths).div_ceil(1_000_000).saturating_sub(1);
     sorted.get(rank).copied().unwrap_or_default()
 }
 
