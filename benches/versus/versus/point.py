@@ -59,7 +59,7 @@ def measure(prober, point, witness, folder, seconds):
     row = {"prober": prober.name, "point": str(point), "targets": point.targets, "offered": point.rate}
     try:
         settle(process, point, witness)
-        # The second check of a target may come half an interval after the first; then all is steady.
+        # The first targets are checked early, ahead of their places; an interval later all have found them.
         time.sleep(max(1.0, min(point.interval / 1000, 10)))
         row |= window(process, point, witness, seconds)
         firsts = witness("firsts", point.interval)

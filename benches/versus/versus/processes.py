@@ -45,8 +45,8 @@ class Process:
         """What it wrote last, if it is no longer there; else None."""
         if self.child.poll() is None:
             return None
-        last = self.output.read_text(errors="replace").splitlines()[-4:]
-        return f"ended with {self.child.returncode}: " + " | ".join(line[:300] for line in last)
+        last = self.output.read_text(errors="replace").splitlines()[-2:]
+        return f"ended with {self.child.returncode}: " + " | ".join(line[:160] for line in last)
 
     def stop(self):
         """Ends the process and its children: asks first, insists after three seconds."""
