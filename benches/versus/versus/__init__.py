@@ -1,0 +1,1 @@
+"""The parts of `benches/versus/run`. Python's standard library only."""
