@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use misbehaving::{Backend, Behaviour, black_hole};
 use tgprobe::model::failure::Failure;
-use tgprobe::model::health_check::HealthCheck;
+use tgprobe::model::health_check::{Close, HealthCheck};
 use tgprobe::model::matcher::Matcher;
 use tgprobe::model::outcome::{Cause, Outcome, Report};
-use tgprobe::probe::{Prober, Stopwatch};
+use tgprobe::probe::{Kit, Prober, Stopwatch};
 use tgprobe::runtime::clock::Clock;
 
 #[path = "support/misbehaving.rs"]
@@ -97,6 +97,41 @@ async fn every_check_has_its_own_connection() {
     assert_eq!(backend.connections(), 3);
     let host = format!("\r\nHost: web.internal:{}\r\n", backend.address().port());
     assert_eq!(String::from_utf8(backend.received()).unwrap().matches(&host).count(), 3);
+}
+
+#[tokio::test]
+async fn a_connection_ends_by_a_reset_or_in_turn() {
+    for (close, in_turn) in [(Close::Reset, false), (Close::Orderly, true)] {
+        let backend = Backend::start(Behaviour::Answer(OK));
+        let check = HealthCheck { close, ..within(LONG) };
+        judge(&probe(&check, backend.address()).await, Outcome::Pass, "cr");
+        assert_eq!(backend.farewell(), in_turn, "{close:?}");
+    }
+}
+
+#[test]
+fn a_socket_that_is_used_again_makes_a_connection_of_its_own() {
+    let good = Backend::start(Behaviour::Answer(OK));
+    let bad = Backend::start(Behaviour::Answer(b"HTTP/1.1 500 Oh\r\n\r\n"));
+    let gone = Backend::start(Behaviour::AnswerAndReset(OK));
+    let (clock, mut kit) = (Clock::start(), Kit::new());
+    let prober = Prober::new(&within(LONG));
+    for _ in 0..20 {
+        for (backend, status) in [(&good, 200), (&bad, 500), (&gone, 200), (&bad, 500)] {
+            let mut attempt = prober.attempt(backend.address(), &clock);
+            let report = loop {
+                match attempt.step("127.0.0.1", &mut kit, &clock) {
+                    Some(report) => break report,
+                    None => std::thread::yield_now(),
+                }
+            };
+            assert_eq!(report.status, Some(status), "{report:?}");
+        }
+    }
+    assert_eq!(kit.idle_sockets(), 1);
+    assert_eq!((good.connections(), bad.connections(), gone.connections()), (20, 40, 20));
+    kit.close_idle_sockets();
+    assert_eq!(kit.idle_sockets(), 0);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use crate::config::table::{Field, Table, describe, number};
 use crate::config::verify::{self, Authorities};
 use crate::config::{keys, values};
 use crate::model::duration;
-use crate::model::health_check::{HealthCheck, HealthCheckPort, Protocol, STALE_INTERVALS, Verify};
+use crate::model::health_check::{Close, HealthCheck, HealthCheckPort, Protocol, STALE_INTERVALS, Verify};
 use crate::model::matcher::Matcher;
 
 pub(super) const INTERVALS: RangeInclusive<Duration> =
@@ -35,9 +35,11 @@ pub(super) struct Typed {
     pub(super) initial_healthy_threshold: Field<NonZeroU8>,
     pub(super) matcher: Field<Matcher>,
     pub(super) stale_after: Field<Duration>,
+    pub(super) close: Field<Close>,
+    pub(super) tls_resumption: Field<bool>,
     pub(super) verify: Field<Verify>,
-    /// Where `verify` stands, good or not.
-    pub(super) verify_at: Option<Place>,
+    /// Where `verify` and `tls_resumption` stand, good or not: what only HTTPS checks may have.
+    pub(super) tls_at: Vec<Place>,
     /// What stands before a name in a message: nothing for a key, `--` for a flag.
     pub(super) dashes: &'static str,
 }
@@ -66,13 +68,20 @@ pub(super) fn read(
             .text("matcher", &values::codes(), problems)
             .and_then(|text, place| values::matcher(text, place, problems)),
         stale_after: table.duration("stale_after", &STALE, problems),
+        close: table
+            .text("close", values::CLOSES, problems)
+            .and_then(|text, place| values::close(text, place, problems)),
+        tls_resumption: table.boolean("tls_resumption", problems),
         verify: table
             .table("verify", &keys::VERIFY, problems)
             .and_then(|table, _| verify::read(&table, authorities, problems)),
-        verify_at: match table.value("verify") {
-            Field::Given(found) => Some(found.place),
-            Field::Absent | Field::Wrong => None,
-        },
+        tls_at: ["verify", "tls_resumption"]
+            .into_iter()
+            .filter_map(|key| match table.value(key) {
+                Field::Given(found) => Some(found.place),
+                Field::Absent | Field::Wrong => None,
+            })
+            .collect(),
         dashes: "",
     }
 }
@@ -107,9 +116,8 @@ impl Typed {
         let default = HealthCheck::default();
         self.timeout_fits(&default, problems);
         self.stale_after_fits(&default, problems);
-        if let (Some(place), Some((Protocol::Http, _))) =
-            (&self.verify_at, self.protocol.known(default.protocol))
-        {
+        let plain = matches!(self.protocol.known(default.protocol), Some((Protocol::Http, _)));
+        for place in self.tls_at.iter().filter(|_| plain) {
             let message = "found with an HTTP check; allowed: in a health check with `protocol = \"HTTPS\"`";
             problems.clash(place.clone(), message.to_owned());
         }
@@ -126,6 +134,8 @@ impl Typed {
             initial_healthy_threshold: self.initial_healthy_threshold.or(default.initial_healthy_threshold),
             matcher: self.matcher.or(default.matcher),
             stale_after: self.stale_after.or(interval * STALE_INTERVALS),
+            close: self.close.or(default.close),
+            tls_resumption: self.tls_resumption.or(default.tls_resumption),
             verify: self.verify.given(),
         }
     }

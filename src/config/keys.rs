@@ -54,6 +54,8 @@ pub(super) static HEALTH_CHECK: Keys = Keys {
         "initial_healthy_threshold",
         "matcher",
         "stale_after",
+        "close",
+        "tls_resumption",
         "verify",
     ],
 };

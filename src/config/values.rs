@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::config::keys;
 use crate::config::problems::{Place, Problems, quote};
 use crate::model::duration;
-use crate::model::health_check::Protocol;
+use crate::model::health_check::{Close, Protocol};
 use crate::model::matcher::{HIGHEST, LOWEST, Matcher};
 
 /// The whole of a port number.
@@ -70,6 +70,16 @@ pub(super) fn protocol(text: &str, place: &Place, problems: &mut Problems<'_>) -
         problems.add(place.clone(), refuse(&quote(text), &allowed) + &hint);
     }
     protocol
+}
+
+pub(super) const CLOSES: &str = "\"reset\" or \"orderly\"";
+
+pub(super) fn close(text: &str, place: &Place, problems: &mut Problems<'_>) -> Option<Close> {
+    let close = [Close::Reset, Close::Orderly].into_iter().find(|close| close.as_str() == text);
+    if close.is_none() {
+        problems.add(place.clone(), refuse(&quote(text), CLOSES));
+    }
+    close
 }
 
 pub(super) fn matcher(text: &str, place: &Place, problems: &mut Problems<'_>) -> Option<Matcher> {

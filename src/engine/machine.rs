@@ -179,11 +179,6 @@ impl Machine {
         self.started = true;
     }
 
-    /// Takes back [`Machine::on_start`]: the check was not started after all, and it was the first.
-    pub fn undo_start(&mut self) {
-        self.started = false;
-    }
-
     /// Counts one verdict and returns the transition it caused, if any.
     pub fn on_outcome(&mut self, outcome: Outcome, settings: &Settings, now: Tick) -> Option<Transition> {
         // A drain is a promise to the deployer, and what was not asked does not count: no late verdict changes either.

@@ -49,8 +49,6 @@ pub struct Shard {
     /// Checked targets with a known address whose first check has not been started.
     fresh: u64,
     skipped: u64,
-    /// Places counted as skipped whose targets were checked soon after; as many will not be counted.
-    regained: u64,
 }
 
 impl Shard {
@@ -70,21 +68,11 @@ impl Shard {
                 let change = target.machine.reregister(&self.courses[course].settings, now);
                 self.events.extend(change.map(|change| Event::Changed(key, change)));
                 self.courses.leave(target.course);
-                Target { generation, course, ticket: None, held, watched: false, ..target }
+                Target { generation, course, held, watched: false, ..target }
             }
             None => {
                 let machine = Machine::new(now);
-                Target {
-                    machine,
-                    out: None,
-                    generation,
-                    course,
-                    place: None,
-                    ticket: None,
-                    tie,
-                    held,
-                    watched: false,
-                }
+                Target { machine, out: None, generation, course, place: None, tie, held, watched: false }
             }
         };
         self.begin(&mut target, key.index, now);
@@ -102,9 +90,6 @@ impl Shard {
             let moves = new_beat || was_checked != new.settings.checked();
             let change = target.machine.on_settings(&old.settings, &new.settings, now);
             shard.events.extend(change.map(|change| Event::Changed(key, change)));
-            if before != target.course {
-                target.ticket = None;
-            }
             if asks_anew {
                 target.machine.forget_streak();
             }
@@ -151,7 +136,6 @@ impl Shard {
             // While it was held it took none of the quick first checks from targets that could be checked.
             shard.fresh += u64::from(held && target.place.is_some());
             if (held || early) && target.place.is_some() && target.out.is_none() {
-                shard.courses[target.course].refused = None;
                 shard.checks.set(key.index, Some(now));
             }
         });
@@ -175,107 +159,51 @@ impl Shard {
         }
     }
 
-    /// Takes the next job that is due, or `None` when there is none at `now`.
-    ///
-    /// The one that has been due for longest comes first. Where targets of its group have lost their places, by
-    /// [`Shard::skip`], the one that has waited longest is offered before it.
+    /// Takes the next job that is due, the one that has been due for longest, or `None` when there is none at `now`.
     pub fn poll_job(&mut self, now: Tick) -> Option<Job> {
-        loop {
-            let (due, popped) = self.checks.pop_due(now)?;
-            let Some(number) = self.target(popped).map(|target| target.course) else { continue };
-            let course = &mut self.courses[number];
-            if course.refused == Some(now) {
-                // What there was no room for a moment ago has waited longer.
-                self.lose_place(popped, due, now);
-                continue;
-            }
-            let senior = course.senior(&self.targets);
-            let index = senior.unwrap_or(popped);
-            if index != popped {
-                self.checks.set(popped, Some(due));
-                self.checks.set(index, None);
-            }
-            let Some(target) = self.targets.get_mut(usize_of(index)).and_then(Option::as_mut) else {
-                continue;
-            };
-            let (senior, off_place) = (senior.is_some(), index != popped);
-            let flight = Flight { senior, off_place, ..Flight::new(target, now) };
-            if flight.first {
-                self.fresh = self.fresh.saturating_sub(1);
-                target.machine.on_start();
-            }
-            target.ticket = None;
-            target.out = Some(flight);
-            return Some(Job { key: Key { index, generation: target.generation }, due });
+        let (due, index) = self.checks.pop_due(now)?;
+        let target = self.targets.get_mut(usize_of(index))?.as_mut()?;
+        if !target.machine.has_started() {
+            self.fresh = self.fresh.saturating_sub(1);
+            target.machine.on_start();
+        }
+        target.out = Some(Flight::new(target.generation, now));
+        Some(Job { key: Key { index, generation: target.generation }, due })
+    }
+
+    /// Says that a job which was kept waiting for room starts only `now`: its target's next check keeps its distance
+    /// from here.
+    pub fn on_start(&mut self, job: &Job, now: Tick) {
+        let target = self.targets.get_mut(usize_of(job.key.index)).and_then(Option::as_mut);
+        let flight = target.and_then(|target| target.out.as_mut());
+        if let Some(flight) = flight.filter(|flight| flight.generation == job.key.generation) {
+            flight.start_at(now);
         }
     }
 
     /// Records what became of a job and queues the target's next check.
     pub fn on_outcome(&mut self, job: Job, outcome: Outcome, now: Tick) {
         let Job { key, due } = job;
-        let Some((target, flight)) = landed(&mut self.targets, key) else { return };
+        let Some(target) = self.targets.get_mut(usize_of(key.index)).and_then(Option::as_mut) else { return };
+        // The target may have been deregistered, come back, or be another one altogether while its job was out.
+        let Some(flight) = target.out.take_if(|flight| flight.generation == key.generation) else { return };
         let course = &self.courses[target.course];
         if flight.counts && target.generation == key.generation {
             let change = target.machine.on_outcome(outcome, &course.settings, now);
             self.events.extend(change.map(|change| Event::Changed(key, change)));
         }
         if target.place.is_some() && !target.held {
-            let next = if target.machine.has_started() {
-                let half = course.settings.interval / 2;
-                let planned = flight.no_sooner(due + half);
-                // A check soon after the place that was lost has made up for it, if no other is left out for it.
-                let own = target.place_from(course, flight.started + Duration::from_millis(1));
-                let regained = flight.off_place && flight.started + half <= own;
-                self.regained += u64::from(regained);
-                let (next, skipped) = target.next_place(course, planned, flight.started, now);
-                self.skipped += skipped;
-                next
+            let (next, skipped) = if target.machine.has_started() {
+                target.next_place(course, flight, due, now)
             } else {
-                now
+                // The job was of a former life, and this one's first check only waited for it.
+                (now, 0)
             };
+            self.skipped += skipped;
             self.checks.set(key.index, Some(next));
         }
         if !target.watched {
             watch(&mut self.deadlines, target, &course.settings, key.index);
-        }
-    }
-
-    /// Takes back a job that was never started for want of room. Nothing is said of the target; it is queued for its
-    /// next place, as after a check that started now, and the place it loses counts as skipped.
-    ///
-    /// A target that was to be checked for the first time is as new as before. What lacks must be room that all
-    /// targets given the same settings share. These stand in a line once they have lost a place: as they fall due
-    /// and there is room, the one that has waited longest is offered first, so that all lose alike. Between two
-    /// checks of one that always fell due, no other is checked more than twice.
-    pub fn skip(&mut self, job: Job, now: Tick) {
-        let Job { key, due } = job;
-        let Some((target, flight)) = landed(&mut self.targets, key) else { return };
-        let placed = target.place.is_some() && !target.held;
-        let started = target.machine.has_started();
-        if flight.first && started {
-            target.machine.undo_start();
-            self.fresh += u64::from(placed);
-        }
-        if !placed {
-            return;
-        }
-        if !started {
-            // The job was of a former life, and this one's first check only waited for it.
-            self.checks.set(key.index, Some(now));
-            return;
-        }
-        let course = &mut self.courses[target.course];
-        course.refused = Some(now);
-        if flight.off_place {
-            // Its own place was lost, and counted, before.
-            target.ticket = Some(course.wait(key.index, true));
-            self.checks.set(key.index, Some(target.place_from(course, now + Duration::from_millis(1))));
-        } else {
-            let planned = flight.no_sooner(due + course.settings.interval / 2);
-            if flight.senior {
-                target.ticket = Some(course.wait(key.index, true));
-            }
-            self.lose_place_before(key.index, planned, now);
         }
     }
 
@@ -319,34 +247,9 @@ impl Shard {
         self.watch(target, index);
     }
 
-    /// Queues a target for its next place, the one due at `due` being lost for want of room.
-    fn lose_place(&mut self, index: u32, due: Tick, now: Tick) {
-        let Some(course) = self.target(index).map(|target| &self.courses[target.course]) else { return };
-        self.lose_place_before(index, due + course.settings.interval / 2, now);
-    }
-
-    fn lose_place_before(&mut self, index: u32, planned: Tick, now: Tick) {
-        let Some(target) = self.targets.get_mut(usize_of(index)).and_then(Option::as_mut) else { return };
-        let course = &mut self.courses[target.course];
-        let (next, missed) = target.next_place(course, planned, now, now);
-        let lost = missed + 1;
-        let paid = lost.min(self.regained);
-        self.regained -= paid;
-        self.skipped += lost - paid;
-        self.checks.set(index, Some(next));
-        if target.ticket.is_none() {
-            target.ticket = Some(course.wait(index, false));
-        }
-    }
-
-    fn target(&self, index: u32) -> Option<&Target> {
-        self.targets.get(usize_of(index))?.as_ref()
-    }
-
     /// Takes a target out of the queue and gives its place back.
     fn unplace(&mut self, target: &mut Target, index: u32) {
         self.checks.set(index, None);
-        target.ticket = None;
         let Some(place) = target.place.take() else { return };
         if !target.machine.has_started() && !target.held {
             self.fresh = self.fresh.saturating_sub(1);
@@ -362,14 +265,6 @@ impl Shard {
     fn watch(&mut self, target: &mut Target, index: u32) {
         watch(&mut self.deadlines, target, &self.courses[target.course].settings, index);
     }
-}
-
-/// Takes a job back from the target at its index, unless that is another target than the one it was given to. The
-/// target may have been deregistered meanwhile, or come back.
-fn landed(targets: &mut [Option<Target>], job: Key) -> Option<(&mut Target, Flight)> {
-    let target = targets.get_mut(usize_of(job.index))?.as_mut()?;
-    let flight = target.out.take_if(|flight| flight.generation == job.generation)?;
-    Some((target, flight))
 }
 
 /// Keeps one entry in the queue of deadlines for the moment a target may become stale. The entry is moved only when it

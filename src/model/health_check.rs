@@ -95,6 +95,28 @@ impl fmt::Debug for Verify {
     }
 }
 
+/// How the connection of a check ends once its answer is there.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Close {
+    /// By a reset: cheapest, and no port of ours stays taken (docs/semantics.md, "The end of a connection").
+    #[default]
+    Reset,
+    /// In turn, for targets that would log a reset; our port then stays taken for a minute unless the target closes
+    /// first.
+    Orderly,
+}
+
+impl Close {
+    /// Our word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reset => "reset",
+            Self::Orderly => "orderly",
+        }
+    }
+}
+
 /// How the targets of a group are checked.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct HealthCheck {
@@ -122,6 +144,11 @@ pub struct HealthCheck {
     pub stale_after: Duration,
     /// Verification of the target's certificate, for HTTPS checks.
     pub verify: Option<Verify>,
+    /// How the connection ends.
+    pub close: Close,
+    /// Whether an HTTPS check may take up the TLS session of an earlier one. Cheaper for both sides, and proves less:
+    /// the target does not show its certificate again (RFC 8446, section 2.2).
+    pub tls_resumption: bool,
 }
 
 /// Intervals without a conclusive check after which a target is `unavailable`, where `stale_after` is not set.
@@ -148,6 +175,8 @@ impl Default for HealthCheck {
             matcher: Matcher::default(),
             stale_after: Duration::from_secs(30) * STALE_INTERVALS,
             verify: None,
+            close: Close::Reset,
+            tls_resumption: false,
         }
     }
 }

@@ -44,6 +44,8 @@ struct HealthCheck {
     initial_healthy_threshold: u8,
     matcher: String,
     stale_after: f64,
+    close: &'static str,
+    tls_resumption: bool,
     verify: Option<Verify>,
 }
 
@@ -159,6 +161,8 @@ pub fn group(snapshot: &Snapshot, listing: &Listing) -> Group {
             initial_healthy_threshold: check.initial_healthy_threshold.get(),
             matcher: check.matcher.to_string(),
             stale_after: check.stale_after.as_secs_f64(),
+            close: check.close.as_str(),
+            tls_resumption: check.tls_resumption,
             verify: check.verify.as_ref().map(|verify| Verify {
                 ca_file: verify.ca_file.clone(),
                 server_name: verify.server_name.clone(),

@@ -21,7 +21,7 @@ const GAUGE: &str = "gauge";
 const HISTOGRAM: &str = "histogram";
 
 /// Everything exported, in one list: name, help, kind. `docs/metrics.md` describes each.
-const FAMILIES: [Family; 20] = [
+const FAMILIES: [Family; 21] = [
     ("tgprobe_build_info", "A constant 1, labelled with the version.", GAUGE),
     ("tgprobe_check_duration_seconds", "How long checks with a verdict took.", HISTOGRAM),
     ("tgprobe_check_failures_total", "Checks that failed, by what failed.", COUNTER),
@@ -31,6 +31,7 @@ const FAMILIES: [Family; 20] = [
     ("tgprobe_checks_inconclusive_total", "Checks without a verdict, by our own trouble.", COUNTER),
     ("tgprobe_checks_skipped_total", "Checks not made because we were late or at the limit.", COUNTER),
     ("tgprobe_checks_total", "Checks that ended.", COUNTER),
+    ("tgprobe_checks_waiting", "Checks that are due and wait for room.", GAUGE),
     ("tgprobe_config_last_reload_success_timestamp_seconds", "When a configuration was last taken.", GAUGE),
     ("tgprobe_config_last_reload_successful", "Whether the latest configuration was taken.", GAUGE),
     (
@@ -138,6 +139,7 @@ impl Families {
             self.histogram("tgprobe_check_lateness_seconds", &labels, &stats.lateness);
             self.gauge("tgprobe_checks_in_flight", &labels, number(stats.in_flight.value()));
             self.gauge("tgprobe_checks_in_flight_limit", &labels, number(stats.in_flight_limit.value()));
+            self.gauge("tgprobe_checks_waiting", &labels, number(stats.waiting.value()));
             self.counter("tgprobe_checks_skipped_total", &labels, stats.skipped.value());
             self.counter("tgprobe_events_dropped_total", &labels, stats.events_dropped.value());
         }

@@ -1,7 +1,5 @@
 //! Whose fault an operating system error is: the one table from phase and `errno` to an [`Outcome`].
 
-use std::io;
-
 use rustix::io::Errno;
 
 use crate::model::failure::Failure;
@@ -22,19 +20,6 @@ pub(super) enum Phase {
     Response,
 }
 
-/// What an attempt has come to that broke off with `error` in `phase`.
-///
-/// The target is blamed for what it or the network on the way to it did. Trouble of this machine, and everything
-/// not understood, is ours and says nothing about the target.
-pub(super) fn outcome(phase: Phase, error: &io::Error) -> Outcome {
-    match (Errno::from_io_error(error), error.kind()) {
-        (Some(errno), _) => of_errno(phase, errno),
-        (None, io::ErrorKind::UnexpectedEof) => Outcome::Fail(closed(phase)),
-        (None, io::ErrorKind::WriteZero) => Outcome::Fail(reset(phase)),
-        (None, _) => Outcome::Inconclusive(Cause::Internal),
-    }
-}
-
 /// The deadline, ours or the kernel's, passed in `phase`.
 pub(super) fn timed_out(phase: Phase) -> Failure {
     match phase {
@@ -42,15 +27,6 @@ pub(super) fn timed_out(phase: Phase) -> Failure {
         Phase::Tls => Failure::TlsTimeout,
         // The request fits a socket buffer; who does not take it in will not answer it either.
         Phase::Send | Phase::Response => Failure::ResponseTimeout,
-    }
-}
-
-/// The target closed the connection in `phase`.
-fn closed(phase: Phase) -> Failure {
-    match phase {
-        Phase::Dial | Phase::Connect | Phase::Send => reset(phase),
-        Phase::Tls => Failure::TlsClosed,
-        Phase::Response => Failure::ResponseClosed,
     }
 }
 
@@ -63,7 +39,11 @@ fn reset(phase: Phase) -> Failure {
     }
 }
 
-fn of_errno(phase: Phase, errno: Errno) -> Outcome {
+/// What an attempt has come to that broke off with `errno` in `phase`.
+///
+/// The target is blamed for what it or the network on the way to it did. Trouble of this machine, and everything
+/// not understood, is ours and says nothing about the target.
+pub(super) fn outcome(phase: Phase, errno: Errno) -> Outcome {
     let connecting = matches!(phase, Phase::Dial | Phase::Connect);
     match errno {
         Errno::MFILE | Errno::NFILE => Outcome::Inconclusive(Cause::NoDescriptors),
@@ -103,7 +83,7 @@ mod tests {
 
     /// One error in the five phases, in the order they come.
     #[track_caller]
-    fn check(error: &io::Error, expected: [Outcome; 5]) {
+    fn check(error: Errno, expected: [Outcome; 5]) {
         let phases = [Phase::Dial, Phase::Connect, Phase::Tls, Phase::Send, Phase::Response];
         for (phase, expected) in phases.into_iter().zip(expected) {
             assert_eq!(outcome(phase, error), expected, "{error:?} in {phase:?}");
@@ -125,9 +105,8 @@ mod tests {
             (Errno::INVAL, Cause::Internal),
             (Errno::IO, Cause::Internal),
         ] {
-            check(&errno.into(), [Outcome::Inconclusive(cause); 5]);
+            check(errno, [Outcome::Inconclusive(cause); 5]);
         }
-        check(&io::Error::other("what is this"), [Outcome::Inconclusive(Cause::Internal); 5]);
     }
 
     #[test]
@@ -152,24 +131,18 @@ mod tests {
             (Errno::NETUNREACH, unreachable),
             (Errno::HOSTDOWN, unreachable),
         ] {
-            check(&errno.into(), failures.map(Outcome::Fail));
+            check(errno, failures.map(Outcome::Fail));
         }
-        check(
-            &io::ErrorKind::UnexpectedEof.into(),
-            [F::ConnectReset, F::ConnectReset, F::TlsClosed, F::SendReset, F::ResponseClosed]
-                .map(Outcome::Fail),
-        );
-        check(&io::ErrorKind::WriteZero.into(), resets.map(Outcome::Fail));
     }
 
     #[test]
     fn what_only_the_network_can_say_is_the_targets_only_while_waiting_for_it() {
         let far = Outcome::Fail(Failure::ConnectUnreachable);
         let ours = Outcome::Inconclusive(Cause::NotPermitted);
-        check(&Errno::ACCESS.into(), [ours, far, ours, ours, ours]);
+        check(Errno::ACCESS, [ours, far, ours, ours, ours]);
         let ours = Outcome::Inconclusive(Cause::Internal);
         for errno in [Errno::NONET, Errno::NOPROTOOPT, Errno::OPNOTSUPP, Errno::PROTO] {
-            check(&errno.into(), [ours, far, ours, ours, ours]);
+            check(errno, [ours, far, ours, ours, ours]);
         }
     }
 }

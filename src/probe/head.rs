@@ -79,6 +79,12 @@ impl Head {
         Self { verdict: Verdict::Incomplete, state: State::Version(0), bytes: 0, headers: 0, status: 0 }
     }
 
+    /// What is known so far.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
     /// Takes the next bytes. Once the verdict is not [`Verdict::Incomplete`] it stays, and further bytes, which
     /// are the body's, are not looked at.
     pub fn feed(&mut self, bytes: &[u8]) -> Verdict {

@@ -4,22 +4,31 @@
 //! connection of its own, which is gone when the report is there.
 //!
 //! ```text
-//! http1: connect → (tls) → request → head → status → matcher → Report
-//!           └──────── errno ────────┘  what broke off, and in which phase, names the Failure
+//! attempt: connect → (tls) → request → head → status → matcher → Report
+//!            └──────── errno ────────┘  what broke off, and in which phase, names the Failure
 //! ```
+//!
+//! An [`Attempt`] never waits. A shard drives thousands of them by its own poller; [`Prober::probe`] drives one by
+//! tokio's.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::health_check::HealthCheck;
-use crate::model::outcome::Report;
+use tokio::net::TcpStream;
 
-mod connect;
+use crate::model::health_check::HealthCheck;
+use crate::model::outcome::{Cause, Report};
+
+mod attempt;
 mod errno;
 pub mod head;
 pub mod http1;
+mod socket;
 mod tls;
+
+pub use attempt::{Attempt, Interest, Kit};
 
 /// A steady clock that only measures; `runtime/clock.rs` holds the real one.
 pub trait Stopwatch: Sync {
@@ -41,13 +50,52 @@ impl Prober {
         Self::Http1(Arc::new(http1::Http1::new(check)))
     }
 
+    /// A check of the target at `address`, whose time begins now. Nothing is sent before its first step.
+    #[must_use]
+    pub fn attempt(&self, address: SocketAddr, clock: &impl Stopwatch) -> Attempt {
+        match self {
+            Self::Http1(http1) => Attempt::new(Arc::clone(http1), address, clock),
+        }
+    }
+
     /// Checks one target: connects to `address`, and calls the target `id` in `Host` and towards TLS.
     ///
     /// `id` is the target's id as registered, an IP literal without brackets or a host name. Gives one report, no
-    /// later than the check's timeout plus the granularity of tokio's timer (1 ms) and our own lateness.
+    /// later than the check's timeout plus the granularity of tokio's timer (1 ms) and our own lateness. To be called
+    /// on a tokio runtime.
     pub async fn probe(&self, address: SocketAddr, id: &str, clock: &impl Stopwatch) -> Report {
-        match self {
-            Self::Http1(http1) => http1.probe(address, id, clock).await,
+        let mut kit = Kit::new();
+        let mut attempt = self.attempt(address, clock);
+        if let Some(report) = attempt.step(id, &mut kit, clock) {
+            return report;
+        }
+        let Some(fd) = attempt.watch().and_then(|(fd, _)| fd.try_clone_to_owned().ok()) else {
+            return attempt.abandon(Cause::NoDescriptors, &mut kit, clock);
+        };
+        // A second descriptor of the same socket: tokio only waits for it, the attempt does the rest.
+        let Ok(readiness) = TcpStream::from_std(fd.into()) else {
+            return attempt.abandon(Cause::Internal, &mut kit, clock);
+        };
+        loop {
+            let ready = wait(&readiness, attempt.interest());
+            match tokio::time::timeout(attempt.remaining(clock), ready).await {
+                Ok(true) => {}
+                Ok(false) => return attempt.abandon(Cause::Internal, &mut kit, clock),
+                Err(_) => return attempt.expire(id, &mut kit, clock),
+            }
+            if let Some(report) = attempt.step(id, &mut kit, clock) {
+                return report;
+            }
         }
     }
+}
+
+/// Waits until the socket may be ready, and has tokio forget that it was. False where tokio cannot say.
+async fn wait(socket: &TcpStream, interest: Interest) -> bool {
+    let (waited, interest) = match interest {
+        Interest::Readable => (socket.readable().await, tokio::io::Interest::READABLE),
+        Interest::Writable => (socket.writable().await, tokio::io::Interest::WRITABLE),
+    };
+    _ = socket.try_io(interest, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+    waited.is_ok()
 }

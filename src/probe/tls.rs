@@ -1,12 +1,13 @@
 //! The TLS side of a check: what is offered, what is accepted, and what a failed handshake means.
 //!
-//! TLS 1.2 and 1.3, no resumption, no early data, no client certificate. Like ALB, by default any certificate will
+//! TLS 1.2 and 1.3, no resumption unless asked for, no early data, no client certificate. Like ALB, by default any certificate will
 //! do: self-signed, expired, for another name.
 
-use std::io;
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use rustix::io::Errno;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{
@@ -14,30 +15,33 @@ use rustls::crypto::{
 };
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore,
-    SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error,
+    RootCertStore, SignatureScheme,
 };
-use tokio_rustls::TlsConnector;
 
 use crate::model::failure::Failure;
 use crate::model::health_check::Verify;
 use crate::model::outcome::{Cause, Outcome};
-use crate::probe::errno::{self, Phase};
+use crate::probe::head::{Head, Verdict};
+use crate::probe::socket::Socket;
+
+/// Sessions kept for a group where they may be taken up again; a few KiB each, and as many as AWS allows a group
+/// targets.
+const SESSIONS: usize = 1_000;
 
 /// What handshakes with the targets of one group are made with.
-#[derive(Clone)]
 pub(super) struct Client {
-    pub(super) connector: TlsConnector,
+    config: Arc<ClientConfig>,
     verified: bool,
     server_name: Option<String>,
 }
 
 impl Client {
-    /// Prepares handshakes, verified where `verify` is given.
+    /// Prepares handshakes, verified where `verify` is given. With `resumption` earlier sessions are taken up again.
     ///
     /// # Errors
     /// No usable root certificate, which whoever made `verify` has ruled out.
-    pub(super) fn new(verify: Option<&Verify>) -> Result<Self, Error> {
+    pub(super) fn new(verify: Option<&Verify>, resumption: bool) -> Result<Self, Error> {
         let provider = Arc::new(ring::default_provider());
         let verifier: Arc<dyn ServerCertVerifier> = match verify {
             None => Arc::new(AnyCertificate(provider.signature_verification_algorithms)),
@@ -48,10 +52,11 @@ impl Client {
             .dangerous()
             .with_custom_certificate_verifier(verifier)
             .with_no_client_auth();
-        // Each check is to find what a new client would find, and tickets of 100,000 targets would only take memory.
-        config.resumption = Resumption::disabled();
+        // Each check is to find what a new client would find, unless the operator would rather have it cheap.
+        config.resumption =
+            if resumption { Resumption::in_memory_sessions(SESSIONS) } else { Resumption::disabled() };
         Ok(Self {
-            connector: TlsConnector::from(Arc::new(config)),
+            config: Arc::new(config),
             verified: verify.is_some(),
             server_name: verify.and_then(|verify| verify.server_name.clone()),
         })
@@ -61,7 +66,7 @@ impl Client {
     /// (RFC 6066, section 3).
     ///
     /// `None` where the name is one that no certificate can carry and it is to be verified.
-    pub(super) fn name(&self, id: &str, address: IpAddr) -> Option<ServerName<'static>> {
+    fn name(&self, id: &str, address: IpAddr) -> Option<ServerName<'static>> {
         let name = self.server_name.as_deref().unwrap_or(id);
         match ServerName::try_from(name) {
             Ok(name) => Some(name.to_owned()),
@@ -70,13 +75,20 @@ impl Client {
         }
     }
 
-    /// What an error of [`Client::connector`] means.
-    pub(super) fn handshake_outcome(&self, error: &io::Error) -> Outcome {
-        match inner(error) {
-            None => errno::outcome(Phase::Tls, error),
-            Some(error) => handshake_failure(error, self.verified)
-                .map_or(Outcome::Inconclusive(Cause::Internal), Outcome::Fail),
-        }
+    /// Begins a session with the target `id` at `address`.
+    ///
+    /// # Errors
+    /// What the check has come to where no session can be begun.
+    pub(super) fn session(&self, id: &str, address: IpAddr) -> Result<Session, Outcome> {
+        let name = self.name(id, address).ok_or(Outcome::Fail(Failure::TlsCertificate))?;
+        let connection = ClientConnection::new(Arc::clone(&self.config), name)
+            .map_err(|error| self.handshake_outcome(&error))?;
+        Ok(Session { connection, outgoing: Vec::new(), sent: 0 })
+    }
+
+    /// What an error of the handshake means.
+    pub(super) fn handshake_outcome(&self, error: &Error) -> Outcome {
+        handshake_failure(error, self.verified).map_or(Outcome::Inconclusive(Cause::Internal), Outcome::Fail)
     }
 }
 
@@ -185,19 +197,102 @@ fn handshake_failure(error: &Error, verified: bool) -> Option<Failure> {
     })
 }
 
-/// What an error behind the handshake, or on a plain connection, means. A target that misses a client certificate
-/// says so only behind the handshake (RFC 8446, section 4.4.2.4).
-pub(super) fn exchange_outcome(phase: Phase, error: &io::Error) -> Outcome {
-    match inner(error) {
-        None => errno::outcome(phase, error),
-        Some(Error::AlertReceived(alert)) => Outcome::Fail(Failure::TlsAlert(u8::from(*alert))),
+/// What an error behind the handshake means; `unsent` says what had gone wrong before, and only an alert tells more
+/// than that. A target that misses a client certificate says so only behind the handshake (RFC 8446, section 4.4.2.4).
+pub(super) fn exchange_outcome(error: &Error, unsent: Option<Outcome>) -> Outcome {
+    match (error, unsent) {
+        (Error::AlertReceived(alert), _) => Outcome::Fail(Failure::TlsAlert(u8::from(*alert))),
+        (_, Some(unsent)) => unsent,
         // The records are broken, or a message came that must not come.
-        Some(error) => handshake_failure(error, false)
+        (error, None) => handshake_failure(error, false)
             .map_or(Outcome::Inconclusive(Cause::Internal), |_| Outcome::Fail(Failure::ResponseMalformed)),
     }
 }
 
-/// The TLS error within an I/O error; none where the connection itself failed.
-fn inner(error: &io::Error) -> Option<&Error> {
-    error.get_ref()?.downcast_ref()
+/// One TLS connection, between the bytes of the socket and those of the exchange.
+#[derive(Debug)]
+pub(super) struct Session {
+    connection: ClientConnection,
+    /// Records on their way to the socket, and how many of their bytes it has taken.
+    outgoing: Vec<u8>,
+    sent: usize,
+}
+
+impl Session {
+    pub(super) fn is_handshaking(&self) -> bool {
+        self.connection.is_handshaking()
+    }
+
+    /// Queues what is to be sent inside.
+    pub(super) fn write(&mut self, bytes: &[u8]) {
+        // A buffer of the library's, which takes 64 KiB by default; a request is a few hundred bytes.
+        _ = self.connection.writer().write_all(bytes);
+    }
+
+    /// Queues the end of the connection.
+    pub(super) fn say_farewell(&mut self) {
+        self.connection.send_close_notify();
+    }
+
+    /// Sends what is queued.
+    ///
+    /// # Errors
+    /// `EAGAIN` where the socket takes no more now; the rest stays queued.
+    pub(super) fn flush(&mut self, socket: &Socket) -> Result<(), Errno> {
+        while self.connection.wants_write() {
+            // Writing to a `Vec` cannot fail.
+            _ = self.connection.write_tls(&mut self.outgoing);
+        }
+        while self.sent < self.outgoing.len() {
+            self.sent += socket.send(&self.outgoing[self.sent..])?;
+        }
+        self.outgoing.clear();
+        self.sent = 0;
+        Ok(())
+    }
+
+    /// Takes in bytes of the socket, and feeds `head` with what they hold. False once the target has ended the session.
+    ///
+    /// # Errors
+    /// What makes them no TLS, or an alert. What came before that has been fed.
+    pub(super) fn take_in(&mut self, mut bytes: &[u8], head: &mut Head) -> Result<bool, Error> {
+        let mut open = true;
+        while !bytes.is_empty() && open && head.verdict() == Verdict::Incomplete {
+            // Its only error is a buffer that nobody empties, and this one is emptied each time.
+            if self.connection.read_tls(&mut bytes).is_err() {
+                break;
+            }
+            let processed = self.connection.process_new_packets();
+            open = self.drain(head);
+            processed?;
+        }
+        Ok(open)
+    }
+
+    fn drain(&mut self, head: &mut Head) -> bool {
+        let mut plain = [0; 1024];
+        loop {
+            match self.connection.reader().read(&mut plain) {
+                Ok(0) => return false,
+                Ok(count) => _ = head.feed(&plain[..count]),
+                Err(error) => return error.kind() == ErrorKind::WouldBlock,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alert_tells_more_than_a_request_that_was_not_sent() {
+        let sending = Some(Outcome::Fail(Failure::SendReset));
+        let broken = Error::DecryptError;
+        assert_eq!(exchange_outcome(&broken, sending), Outcome::Fail(Failure::SendReset));
+        assert_eq!(exchange_outcome(&broken, None), Outcome::Fail(Failure::ResponseMalformed));
+        let alert = Error::AlertReceived(AlertDescription::CertificateRequired);
+        assert_eq!(exchange_outcome(&alert, sending), Outcome::Fail(Failure::TlsAlert(116)));
+        assert_eq!(exchange_outcome(&alert, None), Outcome::Fail(Failure::TlsAlert(116)));
+    }
 }

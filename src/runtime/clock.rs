@@ -29,11 +29,16 @@ impl Clock {
         Tick(millis(self.unix.saturating_add(self.elapsed())))
     }
 
+    /// How long it is until `at`; zero once it is past.
+    #[must_use]
+    pub fn until(&self, at: Tick) -> Duration {
+        Duration::from_millis(at.0).saturating_sub(self.unix.saturating_add(self.elapsed()))
+    }
+
     /// Waits until `at`. The wait may end late; whoever waits reads the clock again and compares.
     #[expect(clippy::disallowed_methods, reason = "the one place that waits for the clock")]
     pub async fn sleep_until(&self, at: Tick) {
-        let now = self.unix.saturating_add(self.elapsed());
-        tokio::time::sleep(Duration::from_millis(at.0).saturating_sub(now)).await;
+        tokio::time::sleep(self.until(at)).await;
     }
 
     /// Waits for `duration`.

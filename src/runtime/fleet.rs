@@ -19,12 +19,12 @@ use crate::model::outcome::{Outcome, Report};
 use crate::model::target::TargetDescription;
 use crate::model::target_group::GroupName;
 use crate::model::tick::Tick;
+use crate::runtime::episode::Turn;
+use crate::runtime::mailbox::{self, Mailbox};
+use crate::runtime::poller::Poller;
 use crate::runtime::resolver::{self, Ask};
 use crate::runtime::shard_loop::{Happening, Message, Shell, drive};
 use crate::runtime::view::{View, fail_open};
-
-/// Batches of commands a shard may be behind before the caller waits: commands are rare and batches large.
-const INBOX: usize = 64;
 
 /// Happenings under way to the journal. At 100 bytes each a full queue is 6 MiB; beyond it transitions are counted as
 /// dropped from logs and streams, never from the view.
@@ -71,7 +71,6 @@ impl Fleet {
         let (happenings, heard) = mpsc::channel(HAPPENINGS);
         let (mut shards, mut threads) = (Vec::new(), Vec::new());
         for number in 0..layout.shards.max(1) {
-            let (sender, inbox) = mpsc::channel(INBOX);
             let shell = Shell {
                 number,
                 clock: view.clock,
@@ -80,11 +79,14 @@ impl Fleet {
                 in_flight_limit: usize::try_from(layout.in_flight_limit).unwrap_or(usize::MAX),
                 tell_checks: tracing::enabled!(tracing::Level::DEBUG),
             };
-            shards.push(sender);
-            threads.push(start_thread(shell, inbox)?);
+            let (poller, bell) = Poller::new()?;
+            let (mailbox, inbox) = Mailbox::new(bell);
+            shards.push(mailbox);
+            threads.push(start_thread(shell, poller, inbox)?);
         }
-        let (asks, asked) = mpsc::channel(INBOX);
-        tokio::spawn(or_abort(resolver::run(asked, shards.clone(), view.clock, layout.resolve_interval)));
+        let (asks, asked) = mpsc::channel(mailbox::LENGTH);
+        let told = shards.iter().map(Mailbox::try_clone).collect::<io::Result<_>>()?;
+        tokio::spawn(or_abort(resolver::run(asked, told, view.clock, layout.resolve_interval)));
         let (applies, wanted) = mpsc::channel(1);
         let control = Control {
             registry: Registry::new(layout.shards.max(1)),
@@ -117,12 +119,10 @@ impl Fleet {
     }
 }
 
-fn start_thread(shell: Shell, inbox: mpsc::Receiver<Message>) -> io::Result<JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+fn start_thread(shell: Shell, poller: Poller, inbox: mpsc::Receiver<Message>) -> io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name(format!("shard-{}", shell.number)).spawn(move || {
-        // As a task, not as the runtime's main future: waking that one costs a system call each time.
-        let ended = runtime.block_on(async { tokio::spawn(drive(shell, inbox)).await });
-        if ended.is_err() {
+        let driven = std::panic::catch_unwind(AssertUnwindSafe(|| drive(shell, &poller, inbox)));
+        if driven.is_err() {
             // A shard that is silently gone is the worst state of all: its targets would look healthy for ever.
             error!("A shard panicked; stopping, so that a supervisor can start anew.");
             std::process::abort();
@@ -142,7 +142,7 @@ async fn or_abort(task: impl Future<Output = ()>) {
 struct Control {
     registry: Registry,
     view: Arc<View>,
-    shards: Vec<mpsc::Sender<Message>>,
+    shards: Vec<Mailbox>,
     asks: mpsc::Sender<Vec<Ask>>,
     failing_open: BTreeMap<GroupName, bool>,
 }
@@ -185,7 +185,7 @@ impl Control {
             let asks = commands.iter().filter_map(|command| ask(shard, command)).collect::<Vec<_>>();
             if let Some(inbox) = self.shards.get(usize::from(shard)) {
                 // The shard first, so that it knows the target when its address arrives.
-                _ = inbox.send(Message::Commands(commands)).await;
+                inbox.send(Message::Commands(commands)).await;
             }
             if !asks.is_empty() {
                 _ = self.asks.send(asks).await;
@@ -204,6 +204,7 @@ impl Control {
                 Happening::Changed(group, target, change) => {
                     self.tell(group, target, change.from, change.to, change.at);
                 }
+                Happening::Skipping(turn, rate) => self.tell_skipping(shard, turn, rate),
                 Happening::Checked(group, target, report) => log_check(&group, &target, &report),
                 Happening::Removed(group, target, key, at) => {
                     if target.ip().is_none() {
@@ -240,6 +241,27 @@ impl Control {
             stats.transitions[from.index()][to.state.index()].add(1);
         }
         self.view.journal.record(at, group, target, from, to);
+    }
+
+    fn tell_skipping(&self, shard: u16, turn: Turn, rate: f64) {
+        let stats = &self.view.shard_stats[usize::from(shard)];
+        let (in_flight, in_flight_limit) = (stats.in_flight.value(), stats.in_flight_limit.value());
+        let waiting = stats.waiting.value();
+        match turn {
+            Turn::Began => {
+                warn!(
+                    shard,
+                    checks_per_second = rate,
+                    in_flight,
+                    in_flight_limit,
+                    waiting,
+                    "Checks are skipped: more are due than this machine, or the limit of checks in flight, allows. No target is blamed for it."
+                );
+            }
+            Turn::Ended { skipped, lasted } => {
+                info!(shard, skipped, seconds = lasted.as_secs_f64(), "No check is skipped any more.");
+            }
+        }
     }
 
     fn look_for_fail_open(&mut self) {

@@ -6,13 +6,20 @@
 //!                    └──── happenings ────┘──► journal (events)
 //! ```
 
-pub mod attempt;
+pub mod admission;
 pub mod clock;
+pub mod episode;
 pub mod fleet;
+pub mod flights;
+pub mod group;
 pub mod journal;
 pub mod limits;
+pub mod mailbox;
+pub mod pace;
+pub mod poller;
 pub mod record;
 pub mod resolver;
+pub mod roster;
 pub mod shard_loop;
 pub mod slots;
 pub mod telemetry;

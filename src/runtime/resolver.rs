@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use crate::engine::shard::Key;
 use crate::model::tick::Tick;
 use crate::runtime::clock::Clock;
+use crate::runtime::mailbox::Mailbox;
 use crate::runtime::shard_loop::Message;
 
 /// Lookups at once. Each holds a thread while a name server is silent, usually ten seconds.
@@ -90,12 +91,7 @@ struct Name {
 }
 
 /// Follows names until `asks` closes, telling shards what their targets resolve to.
-pub async fn run(
-    mut asks: mpsc::Receiver<Vec<Ask>>,
-    shards: Vec<mpsc::Sender<Message>>,
-    clock: Clock,
-    interval: Duration,
-) {
+pub async fn run(mut asks: mpsc::Receiver<Vec<Ask>>, shards: Vec<Mailbox>, clock: Clock, interval: Duration) {
     let mut names: BTreeMap<Box<str>, Name> = BTreeMap::new();
     // Names by when they are looked up next, so that a turn costs the same for ten names and for 100,000. An entry
     // whose name has been forgotten or moved since is passed over when its moment comes.
@@ -205,11 +201,11 @@ fn on_answer(
     told.collect()
 }
 
-async fn tell(shards: &[mpsc::Sender<Message>], told: Told) {
+async fn tell(shards: &[Mailbox], told: Told) {
     for (shard, key, resolution) in told {
         if let Some(shard) = shards.get(usize::from(shard)) {
             // A shard that is gone is stopping with everything else.
-            _ = shard.send(Message::Resolved(key, resolution)).await;
+            shard.send(Message::Resolved(key, resolution)).await;
         }
     }
 }

@@ -3,26 +3,31 @@
 //! Everything that can happen to a shard arrives in [`drive`], so it is the place to start reading. The shard's
 //! thread runs nothing else: no request, scrape, log writer or name lookup ever delays a check.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 
-use crate::engine::machine::{Settings, Transition};
+use crate::engine::machine::Transition;
 use crate::engine::place;
 use crate::engine::registry::Command;
 use crate::engine::shard::{Event, Job, Key, Shard};
 use crate::model::failure::Failure;
 use crate::model::outcome::{Cause, Outcome, Report, Timings};
 use crate::model::target::TargetDescription;
-use crate::model::target_group::{GroupName, TargetGroup};
+use crate::model::target_group::GroupName;
 use crate::model::tick::Tick;
-use crate::probe::Prober;
-use crate::runtime::attempt::{Attempted, Done, Group, attempt, excuse};
+use crate::runtime::admission::Admission;
 use crate::runtime::clock::Clock;
+use crate::runtime::episode::{Episode, Turn};
+use crate::runtime::flights::{Done, Flights};
+use crate::runtime::group::excuse;
+use crate::runtime::pace;
+use crate::runtime::poller::{Events, Poller};
 use crate::runtime::resolver::Resolution;
+use crate::runtime::roster::Roster;
 use crate::runtime::telemetry::ShardStats;
 use crate::runtime::view::{Slots, View};
 
@@ -31,6 +36,9 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(50);
 
 /// Checks started in one turn. More wait for the next turn, so that answers are read in between.
 const STARTS_PER_TURN: usize = 64;
+
+/// Tasks done in one turn: some hundred microseconds, so that a large reload makes no check late.
+const TASKS_PER_TURN: usize = 256;
 
 /// A turn that begins this much after it was due is a stall of ours; less is the coarseness of timers.
 const STALL: Duration = Duration::from_millis(10);
@@ -51,6 +59,8 @@ pub enum Happening {
     Changed(GroupName, Arc<TargetDescription>, Transition),
     /// A target's drain is over and it has been forgotten.
     Removed(GroupName, Arc<TargetDescription>, Key, Tick),
+    /// Checks begin or cease to be skipped. With the rate of checks asked for, per second.
+    Skipping(Turn, f64),
     /// A check ended; told only where single checks are logged.
     Checked(GroupName, Arc<TargetDescription>, Report),
 }
@@ -72,20 +82,10 @@ pub struct Shell {
     pub tell_checks: bool,
 }
 
-/// What the loop keeps of a target beside the rules' part.
-#[derive(Debug)]
-struct Local {
-    key: Key,
-    target: Arc<TargetDescription>,
-    group: Arc<Group>,
-    resolution: Resolution,
-}
-
-/// Everything that can happen to a shard.
-enum Input {
-    Message(Option<Message>),
-    Done(Result<Attempted, tokio::task::JoinError>),
-    Woken,
+/// What is to be done when its turn comes, in the order in which it was asked for.
+enum Task {
+    Command(Command),
+    Resolved(Key, Resolution),
 }
 
 /// The loop's state.
@@ -93,56 +93,54 @@ struct Loop {
     shell: Shell,
     stats: Arc<ShardStats>,
     shard: Shard,
-    locals: Vec<Option<Local>>,
-    groups: BTreeMap<GroupName, Arc<Group>>,
+    /// What was received and is not yet done.
+    backlog: VecDeque<Task>,
+    roster: Roster,
     records: Slots,
-    running: JoinSet<Attempted>,
+    admission: Admission,
+    flights: Flights,
+    /// How far the starts of two groups of checks lie apart.
+    step: Duration,
     /// What happened in this turn, to be told at its end, after the records that show it: whoever hears of a
     /// transition and looks sees it. At most a few per target.
     unsaid: Vec<Happening>,
     dirty: bool,
     published: Tick,
+    episode: Episode,
     /// How long this thread has been late altogether.
     stalled: Duration,
 }
 
-/// Runs one shard until its command channel closes.
-pub async fn drive(shell: Shell, mut inbox: mpsc::Receiver<Message>) {
+/// Runs one shard until its mailbox closes.
+pub fn drive(shell: Shell, poller: &Poller, mut inbox: mpsc::Receiver<Message>) {
     let mut state = Loop::new(shell);
     let clock = state.shell.clock;
+    let (mut events, mut ready) = (Events::default(), Vec::new());
     let mut wake = None;
     loop {
-        let input = tokio::select! {
-            // Messages first: they are rare, and a busy shard must still hear them.
-            biased;
-            message = inbox.recv() => Input::Message(message),
-            Some(done) = state.running.join_next() => Input::Done(done),
-            () = clock.sleep_until(wake.unwrap_or_default()), if wake.is_some() => Input::Woken,
-        };
+        let timeout = wake.map(|at| clock.until(at));
+        if poller.wait(timeout, &mut events, |name| ready.push(name)) && !state.hear(&mut inbox) {
+            return;
+        }
         // One reading per turn: all decisions of a turn agree on what time it is.
         let now = clock.now();
         let late = wake.map_or(Duration::ZERO, |wake| now.since(wake));
         if late >= STALL {
             state.stalled += late;
         }
-        match input {
-            Input::Message(Some(message)) => state.on_message(message, now),
-            Input::Message(None) => return,
-            Input::Done(done) => state.settle(done, now),
-            Input::Woken => (),
+        for name in ready.drain(..) {
+            state.flights.on_ready(name, poller, &clock);
         }
-        // Take what else is ready: a burst of answers costs one turn, not hundreds.
-        while let Some(done) = state.running.try_join_next() {
-            state.settle(done, now);
-        }
+        state.flights.look(now, poller, &clock);
+        state.flights.expire(now, &clock);
+        state.carry_out(now);
+        state.settle(now);
         state.shard.on_tick(now);
         let more = state.start_due(now);
+        state.settle(now);
         state.take_events();
         state.publish(now);
-        wake = if more { Some(now) } else { state.next_wake() };
-        if more {
-            tokio::task::yield_now().await;
-        }
+        wake = if more { Some(now) } else { state.next_wake(now) };
     }
 }
 
@@ -152,38 +150,83 @@ impl Loop {
         stats.in_flight_limit.set(u64::try_from(shell.in_flight_limit).unwrap_or(u64::MAX));
         let records = shell.view.slots(shell.number);
         Self {
+            admission: Admission::new(shell.in_flight_limit),
             shell,
             stats,
             shard: Shard::default(),
-            locals: Vec::new(),
-            groups: BTreeMap::new(),
+            backlog: VecDeque::new(),
+            roster: Roster::default(),
             records,
-            running: JoinSet::new(),
+            flights: Flights::default(),
+            step: pace::step(0.0),
             unsaid: Vec::new(),
             dirty: false,
             published: Tick(0),
+            episode: Episode::default(),
             stalled: Duration::ZERO,
         }
     }
 
-    fn on_message(&mut self, message: Message, now: Tick) {
-        match message {
-            Message::Commands(commands) => commands.into_iter().for_each(|one| self.on_command(one, now)),
-            Message::Resolved(key, resolution) => {
-                let Some(local) = self.local_mut(key) else { return };
-                local.resolution = resolution;
-                self.shard.release(key, now);
-                self.refresh(key, None);
+    /// Takes what is in the mailbox. False once it is closed.
+    fn hear(&mut self, inbox: &mut mpsc::Receiver<Message>) -> bool {
+        loop {
+            match inbox.try_recv() {
+                Ok(Message::Commands(commands)) => {
+                    self.backlog.extend(commands.into_iter().map(Task::Command));
+                }
+                Ok(Message::Resolved(key, resolution)) => {
+                    self.backlog.push_back(Task::Resolved(key, resolution));
+                }
+                Err(mpsc::error::TryRecvError::Empty) => return true,
+                Err(mpsc::error::TryRecvError::Disconnected) => return false,
             }
         }
     }
 
+    fn carry_out(&mut self, now: Tick) {
+        if self.backlog.is_empty() {
+            return;
+        }
+        for _ in 0..TASKS_PER_TURN {
+            let Some(task) = self.backlog.pop_front() else {
+                // A large set leaves its room behind only until here.
+                self.backlog.shrink_to(TASKS_PER_TURN);
+                break;
+            };
+            match task {
+                Task::Command(command) => self.on_command(command, now),
+                Task::Resolved(key, resolution) => self.on_resolved(key, resolution, now),
+            }
+        }
+        self.step = pace::step(self.shard.offered_rate());
+    }
+
+    fn on_resolved(&mut self, key: Key, resolution: Resolution, now: Tick) {
+        let Some(local) = self.roster.get_mut(key) else { return };
+        local.resolution = resolution;
+        self.shard.release(key, now);
+        self.refresh(key, None);
+    }
+
     fn on_command(&mut self, command: Command, now: Tick) {
+        // The fleet publishes a group before it sends a command about it.
         match command {
-            Command::Register(key, group, target) => self.register(key, &group, target, now),
+            Command::Register(key, group, target) => {
+                let Some(group) = self.roster.group(&group, &self.shell.view, &mut self.admission) else {
+                    return;
+                };
+                let resolution = target.ip().map_or(Resolution::Pending, Resolution::Address);
+                let held = resolution == Resolution::Pending;
+                let hash = place::hash(group.group.name.as_str(), &target.to_string());
+                self.shard.register(key, Arc::clone(&group.settings), hash, held, now);
+                self.roster.put(key, group, target, resolution);
+                self.refresh(key, None);
+            }
             Command::Update(key, group) => {
-                let Some(new) = self.group(&group) else { return };
-                let Some(local) = self.local_mut(key) else { return };
+                let Some(new) = self.roster.group(&group, &self.shell.view, &mut self.admission) else {
+                    return;
+                };
+                let Some(local) = self.roster.get_mut(key) else { return };
                 let asks_anew = new.asks_anew(&local.group);
                 local.group = Arc::clone(&new);
                 self.shard.update(key, Arc::clone(&new.settings), asks_anew, now);
@@ -196,62 +239,48 @@ impl Loop {
         }
     }
 
-    fn register(&mut self, key: Key, group: &Arc<TargetGroup>, target: Arc<TargetDescription>, now: Tick) {
-        let Some(group) = self.group(group) else { return };
-        let resolution = target.ip().map_or(Resolution::Pending, Resolution::Address);
-        let hash = place::hash(group.group.name.as_str(), &target.to_string());
-        self.shard.register(key, Arc::clone(&group.settings), hash, resolution == Resolution::Pending, now);
-        let slot = index_of(key);
-        if self.locals.len() <= slot {
-            self.locals.resize_with(slot + 1, || None);
-        }
-        self.locals[slot] = Some(Local { key, target, group, resolution });
-        self.refresh(key, None);
-    }
-
-    /// The shared part of a group, made anew when its settings are new.
-    fn group(&mut self, group: &Arc<TargetGroup>) -> Option<Arc<Group>> {
-        if let Some(known) = self.groups.get(&group.name)
-            && Arc::ptr_eq(&known.group, group)
-        {
-            return Some(Arc::clone(known));
-        }
-        // The fleet publishes a group before it sends a command about it.
-        let stats = self.shell.view.stats(&group.name)?;
-        let made = Arc::new(Group {
-            settings: Arc::new(Settings::from(&**group)),
-            prober: Prober::new(&group.health_check),
-            stats,
-            group: Arc::clone(group),
-        });
-        self.groups.insert(group.name.clone(), Arc::clone(&made));
-        Some(made)
-    }
-
     /// Starts checks that are due, as many as there is room for. True if more are due than one turn may start.
     fn start_due(&mut self, now: Tick) -> bool {
-        for _ in 0..STARTS_PER_TURN {
-            if self.running.len() >= self.shell.in_flight_limit {
-                return false;
+        while let Some((share, job)) = self.admission.poll() {
+            if self.shard.is_checked(job.key) {
+                self.shard.on_start(&job, now);
+                self.start(share, job, now);
+            } else {
+                // Deregistered or switched off while the job waited for room; nothing is known of the target by it.
+                self.admission.end(share);
+                self.shard.on_outcome(job, Outcome::Inconclusive(Cause::Overload), now);
             }
-            let Some(job) = self.shard.poll_job(now) else { return false };
-            self.start(job, now);
         }
-        self.shard.next_check().is_some_and(|at| at <= now)
+        let group = pace::latest(now, self.step);
+        for _ in 0..STARTS_PER_TURN {
+            let Some(job) = self.shard.poll_job(group) else { return false };
+            let Some(share) = self.roster.get(job.key).map(|local| local.group.share) else {
+                // The rules and the loop forget a target in the same turn.
+                debug_assert!(false, "{job:?} has no target");
+                self.shard.on_outcome(job, Outcome::Inconclusive(Cause::Internal), now);
+                continue;
+            };
+            if let Some(job) = self.admission.admit(share, job) {
+                self.start(share, job, now);
+            }
+        }
+        self.shard.next_check().is_some_and(|at| at <= group)
     }
 
-    fn start(&mut self, job: Job, now: Tick) {
-        self.stats.lateness.observe(now.since(job.due));
-        let Some(local) = self.local_mut(job.key) else {
-            // The rules and the loop forget a target in the same turn.
-            debug_assert!(false, "{job:?} has no target");
-            return;
+    /// Starts a check that has been admitted.
+    fn start(&mut self, share: usize, job: Job, now: Tick) {
+        let (key, clock, stalled) = (job.key, self.shell.clock, self.stalled);
+        let Some(local) = self.roster.get(key) else {
+            self.admission.end(share);
+            return self.shard.on_outcome(job, Outcome::Inconclusive(Cause::Internal), now);
         };
+        self.stats.lateness.observe(now.since(pace::start(job.due, self.step)));
+        let group = Arc::clone(&local.group);
         let outcome = match local.resolution {
             Resolution::Address(address) => {
-                let (key, group, target) = (job.key, Arc::clone(&local.group), Arc::clone(&local.target));
-                let (clock, stalled) = (self.shell.clock, self.stalled);
-                self.running.spawn(attempt(job, group, target, address, clock, now, stalled));
+                let port = group.group.health_check.port.resolve(local.target.port);
+                let (address, target) = (SocketAddr::new(address, port), Arc::clone(&local.target));
+                self.flights.start(job, group, target, address, (now, stalled), &clock);
                 return self.refresh(key, None);
             }
             Resolution::NotFound => Outcome::Fail(Failure::NameNotFound),
@@ -259,34 +288,31 @@ impl Loop {
             Resolution::Pending | Resolution::Trouble => Outcome::Inconclusive(Cause::Resolver),
         };
         let report = Report { outcome, status: None, timings: Timings::default() };
-        self.conclude(Done { job, started: now, report }, now);
+        self.conclude(Done { job, group, started: now, stalled, report }, now);
     }
 
-    /// Takes in a check that ended on its own task.
-    fn settle(&mut self, done: Result<Attempted, tokio::task::JoinError>, now: Tick) {
-        // An attempt that panics is caught inside its task, so only a runtime that stops ends up here.
-        let Ok((mut done, stalled_before)) = done else { return };
-        let ours = self.stalled.saturating_sub(stalled_before);
-        done.report.outcome = excuse(&done.report, self.timeout_of(done.job.key), ours);
-        self.conclude(done, now);
+    /// Takes in the checks that ended.
+    fn settle(&mut self, now: Tick) {
+        while let Some(mut done) = self.flights.poll_done() {
+            let ours = self.stalled.saturating_sub(done.stalled);
+            let timeout = done.group.group.health_check.timeout;
+            done.report.outcome = excuse(&done.report, timeout, ours);
+            self.conclude(done, now);
+        }
     }
 
     fn conclude(&mut self, done: Done, now: Tick) {
         let key = done.job.key;
-        let mut checked = None;
-        if let Some(local) = self.local_mut(key) {
-            local.group.stats.observe(&done.report);
-            checked = Some((local.group.group.name.clone(), Arc::clone(&local.target)));
-        }
-        if let Some((name, target)) = checked.filter(|_| self.shell.tell_checks) {
+        self.admission.end(done.group.share);
+        done.group.stats.observe(&done.report);
+        if self.shell.tell_checks
+            && let Some(local) = self.roster.get(key)
+        {
+            let (name, target) = (local.group.group.name.clone(), Arc::clone(&local.target));
             self.tell(Happening::Checked(name, target, done.report));
         }
         self.shard.on_outcome(done.job, done.report.outcome, now);
         self.refresh(key, Some((done.started, done.report)));
-    }
-
-    fn timeout_of(&mut self, key: Key) -> Duration {
-        self.local_mut(key).map_or(Duration::MAX, |local| local.group.group.health_check.timeout)
     }
 
     /// Takes in what the rules have decided this turn.
@@ -294,25 +320,18 @@ impl Loop {
         while let Some(event) = self.shard.poll_event() {
             match event {
                 Event::Changed(key, transition) => {
-                    let Some(local) = self.local_mut(key) else { continue };
+                    let Some(local) = self.roster.get(key) else { continue };
                     let (name, target) = (local.group.group.name.clone(), Arc::clone(&local.target));
                     self.refresh(key, None);
                     self.unsaid.push(Happening::Changed(name, target, transition));
                 }
                 Event::Removed(key) => {
-                    let Some(local) = self.locals.get_mut(index_of(key)).and_then(Option::take) else {
-                        continue;
-                    };
+                    let Some(local) = self.roster.remove(key, &mut self.admission) else { continue };
                     self.records.forget(key);
                     self.dirty = true;
                     let name = local.group.group.name.clone();
                     let now = self.shell.clock.now();
                     self.unsaid.push(Happening::Removed(name.clone(), local.target, key, now));
-                    drop(local.group);
-                    // The group's shared part goes with its last target.
-                    if self.groups.get(&name).is_some_and(|group| Arc::strong_count(group) == 1) {
-                        self.groups.remove(&name);
-                    }
                 }
             }
         }
@@ -325,13 +344,19 @@ impl Loop {
             // The registry must hear of it, so it waits for the next turn.
             Err(Full((_, happening @ Happening::Removed(..)))) => self.unsaid.push(happening),
             Err(Full((_, Happening::Checked(..)))) => (),
-            Err(Full((_, Happening::Changed(..))) | Closed(_)) => self.stats.events_dropped.add(1),
+            Err(Full((_, Happening::Changed(..) | Happening::Skipping(..))) | Closed(_)) => {
+                self.stats.events_dropped.add(1)
+            }
         }
     }
 
     fn publish(&mut self, now: Tick) {
-        self.stats.in_flight.set(u64::try_from(self.running.len()).unwrap_or(u64::MAX));
+        self.stats.in_flight.set(u64::try_from(self.admission.taken()).unwrap_or(u64::MAX));
+        self.stats.waiting.set(u64::try_from(self.admission.waiting()).unwrap_or(u64::MAX));
         self.stats.skipped.set(self.shard.skipped());
+        if let Some(turn) = self.episode.look(self.shard.skipped(), now) {
+            self.tell(Happening::Skipping(turn, self.shard.offered_rate()));
+        }
         // At once: the records that show it are written. Otherwise whoever sees a state and then asks for what follows
         // would be told of that state again.
         std::mem::take(&mut self.unsaid).into_iter().for_each(|happening| self.tell(happening));
@@ -343,12 +368,11 @@ impl Loop {
         }
     }
 
-    fn next_wake(&self) -> Option<Tick> {
-        // At the limit, due targets wait for an answer, not for the clock; sleeping until a moment already past
-        // would spin.
-        let room = self.running.len() < self.shell.in_flight_limit;
+    fn next_wake(&self, now: Tick) -> Option<Tick> {
         let publish = (self.dirty || !self.unsaid.is_empty()).then(|| self.published + PUBLISH_EVERY);
-        [self.shard.next_check().filter(|_| room), self.shard.next_deadline(), publish]
+        let at_once = (!self.backlog.is_empty()).then_some(now);
+        let check = self.shard.next_check().map(|due| pace::start(due, self.step));
+        [at_once, check, self.shard.next_deadline(), self.flights.next(), self.episode.ends(), publish]
             .into_iter()
             .flatten()
             .min()
@@ -357,7 +381,7 @@ impl Loop {
     /// Brings a target's record up to date.
     fn refresh(&mut self, key: Key, check: Option<(Tick, Report)>) {
         let Some(status) = self.shard.status(key) else { return };
-        let Some(local) = self.locals.get(index_of(key)).and_then(Option::as_ref) else { return };
+        let Some(local) = self.roster.get(key) else { return };
         let address = match local.resolution {
             Resolution::Address(address) => Some(address),
             Resolution::Pending | Resolution::NotFound | Resolution::NoAddress | Resolution::Trouble => None,
@@ -366,12 +390,4 @@ impl Loop {
         self.records.tell(key, &status, address, check);
         self.dirty = true;
     }
-
-    fn local_mut(&mut self, key: Key) -> Option<&mut Local> {
-        self.locals.get_mut(index_of(key))?.as_mut().filter(|local| local.key == key)
-    }
-}
-
-fn index_of(key: Key) -> usize {
-    usize::try_from(key.index).unwrap_or(usize::MAX)
 }

@@ -143,6 +143,8 @@ pub struct ShardStats {
     pub in_flight: Counter,
     /// The most checks that may run at once.
     pub in_flight_limit: Counter,
+    /// Checks that are due and wait for one in flight to end.
+    pub waiting: Counter,
     /// Places on the grid that passed without a check.
     pub skipped: Counter,
     /// Transitions that were not told to logs and event streams because their queue was full.
@@ -155,6 +157,7 @@ impl Default for ShardStats {
             lateness: Histogram::new(&LATENESS_BOUNDS),
             in_flight: Counter::default(),
             in_flight_limit: Counter::default(),
+            waiting: Counter::default(),
             skipped: Counter::default(),
             events_dropped: Counter::default(),
         }

@@ -138,7 +138,7 @@ async fn verification_wants_the_right_authority_name_and_time() {
         (verify(&ours, Some("127.0.0.1")), "elsewhere", Outcome::Pass, "ctr"),
         (verify(&ours, None), "10.0.0.1", refused, "c"),
         (verify(&ours, None), "elsewhere", refused, "c"),
-        (verify(&ours, None), "not a name", refused, "c"),
+        (verify(&ours, None), "not a name", refused, ""),
         (verify(&ours, Some("elsewhere")), "127.0.0.1", refused, "c"),
         (verify(&theirs, None), "127.0.0.1", refused, "c"),
     ] {
@@ -172,16 +172,16 @@ async fn a_name_is_asked_for_and_an_address_is_not() {
 }
 
 #[tokio::test]
-async fn no_session_is_taken_up_again() {
-    for version in [&TLS12, &TLS13] {
+async fn a_session_is_taken_up_again_only_where_that_is_asked_for() {
+    for (version, tls_resumption) in [(&TLS12, false), (&TLS13, false), (&TLS12, true), (&TLS13, true)] {
         let backend = answering(self_signed(&[version], None));
-        let prober = Prober::new(&over_tls(None));
+        let prober = Prober::new(&HealthCheck { tls_resumption, ..over_tls(None) });
         for _ in 0..3 {
             let report = prober.probe(backend.address(), "web.internal", &Clock::start()).await;
             judge(&report, Outcome::Pass, "ctr");
         }
         let resumed: Vec<_> = backend.handshakes().into_iter().map(|handshake| handshake.resumed).collect();
-        assert_eq!(resumed, [false; 3]);
+        assert_eq!(resumed, [false, tls_resumption, tls_resumption], "{version:?}");
     }
 }
 

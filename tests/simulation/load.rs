@@ -18,19 +18,9 @@ const START: Tick = Tick(1_790_000_000_123);
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What the shell does when it cannot start a check that is due.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Otherwise {
-    /// Leaves it in the engine's queue and starts it later.
-    Waits,
-    /// Gives the job back.
-    Skips,
-}
-
-/// A shell that can do so much.
+/// A shell that can do so much. What it cannot start when it is due it leaves in the engine's queue and starts later.
 #[derive(Clone, Copy, Debug)]
 struct Shell {
-    otherwise: Otherwise,
     /// Checks it can start in a second.
     starts: u64,
     /// Checks that may run at once.
@@ -84,20 +74,12 @@ impl Rig {
         }
         shard.on_tick(*now);
         self.saved = (self.saved + shell.starts).min(1_000 + shell.starts);
-        loop {
-            let can = self.saved >= 1_000 && running.len() < shell.room;
-            if !can && shell.otherwise == Otherwise::Waits {
-                break;
-            }
+        while self.saved >= 1_000 && running.len() < shell.room {
             let Some(job) = shard.poll_job(*now) else { break };
-            if can {
-                self.saved -= 1_000;
-                self.latest = self.latest.max(now.since(job.due));
-                self.starts[usize::try_from(job.key.index).unwrap()].push(*now);
-                running.push_back((*now + shell.takes, job));
-            } else {
-                shard.skip(job, *now);
-            }
+            self.saved -= 1_000;
+            self.latest = self.latest.max(now.since(job.due));
+            self.starts[usize::try_from(job.key.index).unwrap()].push(*now);
+            running.push_back((*now + shell.takes, job));
         }
         self.now = self.now + MILLISECOND;
     }
@@ -147,12 +129,11 @@ impl Rig {
 
 /// A shell that can start this share of what `targets` ask for in a second each, limited by its room if `takes` is
 /// long.
-fn shell(otherwise: Otherwise, targets: u32, percent: u64, takes: u64) -> Shell {
+fn shell(targets: u32, percent: u64, takes: u64) -> Shell {
     let offered = u64::from(targets) * percent;
     let room = usize::try_from((offered * takes / 100_000).max(1)).unwrap();
     let takes_long = takes > 100;
     Shell {
-        otherwise,
         starts: if takes_long { u64::from(u32::MAX) } else { offered / 100 },
         room: if takes_long { room } else { usize::MAX },
         takes: Duration::from_millis(takes),
@@ -175,24 +156,19 @@ fn under_overload_all_targets_lose_alike_and_none_changes_state() {
         (90, 5, 2),
         (90, 300, 7),
     ];
-    for otherwise in [Otherwise::Waits, Otherwise::Skips] {
-        for (percent, takes, bound) in rows {
-            let targets = 120;
-            let context = format!("{otherwise:?}, {percent} %, {takes} ms");
-            let mut rig = Rig::new(targets, SECOND, shell(otherwise, targets, percent, takes));
-            rig.run(SECOND * 40);
-            let (least, most) = rig.checks();
-            assert!(most - least <= bound, "{context}: between {least} and {most} checks");
-            assert!(rig.overtaken() <= 2, "{context}: overtaken more than twice");
-            rig.assert_calm(&context);
-            let started: usize = rig.starts.iter().map(Vec::len).sum();
-            let places = u64::try_from(started).unwrap() + rig.shard.skipped();
-            let offered = u64::from(targets) * 40;
-            assert!(places.abs_diff(offered) <= offered / 14, "{context}: {places} places of {offered}");
-            if otherwise == Otherwise::Skips {
-                assert_eq!(rig.latest, Duration::ZERO, "{context}: what is skipped is never late");
-            }
-        }
+    for (percent, takes, bound) in rows {
+        let targets = 120;
+        let context = format!("{percent} %, {takes} ms");
+        let mut rig = Rig::new(targets, SECOND, shell(targets, percent, takes));
+        rig.run(SECOND * 40);
+        let (least, most) = rig.checks();
+        assert!(most - least <= bound, "{context}: between {least} and {most} checks");
+        assert!(rig.overtaken() <= 2, "{context}: overtaken more than twice");
+        rig.assert_calm(&context);
+        let started: usize = rig.starts.iter().map(Vec::len).sum();
+        let places = u64::try_from(started).unwrap() + rig.shard.skipped();
+        let offered = u64::from(targets) * 40;
+        assert!(places.abs_diff(offered) <= offered / 14, "{context}: {places} places of {offered}");
     }
 }
 
@@ -212,12 +188,7 @@ fn burst(rig: &Rig, from: Tick, length: Duration) -> f64 {
 
 #[test]
 fn ten_thousand_new_targets_are_all_checked_within_one_interval_and_evenly_ever_after() {
-    let free = Shell {
-        otherwise: Otherwise::Waits,
-        starts: u64::from(u32::MAX),
-        room: usize::MAX,
-        takes: MILLISECOND,
-    };
+    let free = Shell { starts: u64::from(u32::MAX), room: usize::MAX, takes: MILLISECOND };
     let mut rig = Rig::new(10_000, SECOND, free);
     let rate = rig.shard.offered_rate();
     assert!((rate - 10_000.0).abs() < 1e-6, "{rate} checks a second are asked for");

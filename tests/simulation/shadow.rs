@@ -47,10 +47,6 @@ struct Flight {
     /// Places before this one were not the target's.
     places_from: Tick,
     counts: bool,
-    /// Whether it was the first of its registration.
-    first: bool,
-    /// The start and the due moment of the check before.
-    before: (Option<Tick>, Option<Tick>),
 }
 
 /// One target, from its first registration until it is removed.
@@ -253,9 +249,8 @@ impl Shadow {
         if let Some(last) = self.last_start {
             assert!(last + self.interval() / 2 <= job.due, "{key:?} probed twice within half an interval");
         }
-        let (generation, due, first) = (key.generation, job.due, !self.started);
-        let before = (self.last_start, self.last_due);
-        let flight = Flight { generation, due, started: now, places_from: due, counts: true, first, before };
+        let (generation, due) = (key.generation, job.due);
+        let flight = Flight { generation, due, started: now, places_from: due, counts: true };
         (self.flight, self.window) = (Some(flight), None);
         (self.last_start, self.last_due) = (Some(now), Some(job.due));
         self.started = true;
@@ -277,33 +272,13 @@ impl Shadow {
         if flight.counts && job == self.key && self.drain_ends.is_none() && self.checked() {
             self.count(outcome, now);
         }
-        let skipped = self.queue_again(flight, flight.started, now, next);
+        let skipped = self.queue_again(flight, now, next);
         (self.changed(before, now), skipped)
     }
 
-    /// A job is given back unused. Returns how many places were skipped.
-    pub(crate) fn refuse(&mut self, job: Key, now: Tick, next: Option<Tick>) -> u64 {
-        let Some(flight) = self.flight.filter(|flight| flight.generation == job.generation) else {
-            return 0;
-        };
-        self.flight = None;
-        (self.last_start, self.last_due) = flight.before;
-        // Where it was the job of a former life, the first check of this one only waited for it.
-        let lost = u64::from(self.started && self.is_checked_now());
-        let skipped = self.queue_again(flight, now, now, next);
-        if self.started && flight.first {
-            self.started = false;
-        }
-        skipped + lost
-    }
-
-    fn is_checked_now(&self) -> bool {
-        self.is_placed() && !self.held
-    }
-
-    /// Queues the target after a job that counts as started at `started`. Returns how many places went by.
-    fn queue_again(&mut self, flight: Flight, started: Tick, now: Tick, next: Option<Tick>) -> u64 {
-        if !self.is_checked_now() {
+    /// Queues the target after a job. Returns how many places went by.
+    fn queue_again(&mut self, flight: Flight, now: Tick, next: Option<Tick>) -> u64 {
+        if !self.is_placed() || self.held {
             return 0;
         }
         self.on_place = self.started;
@@ -312,7 +287,7 @@ impl Shadow {
             return 0;
         }
         let half = self.interval() / 2;
-        let earliest = (started + half).max(now + Duration::from_millis(1));
+        let earliest = (flight.started + half).max(now + Duration::from_millis(1));
         self.window = Some((earliest, earliest + (self.interval() - Duration::from_millis(1))));
         let Some(next) = next else { return 0 };
         let interval = millis(self.interval());

@@ -23,19 +23,13 @@ pub(crate) struct Lane {
     pub(crate) jobs: Vec<Job>,
     /// Targets the shard has forgotten, not yet told to the registry.
     pub(crate) removed: Vec<(GroupName, Arc<TargetDescription>, Key)>,
-    /// Whether targets of one group are given the very same settings, as by the shell. Then no job is refused, for
-    /// who gives way to whom is told elsewhere.
-    pub(crate) shares: bool,
+    /// Of each group, so that its targets are given the very same settings, as by the shell.
     settings: BTreeMap<GroupName, (Arc<TargetGroup>, Arc<Settings>)>,
     gone: BTreeSet<Key>,
     skipped: u64,
 }
 
 impl Lane {
-    pub(crate) fn new(shares: bool) -> Self {
-        Self { shares, ..Self::default() }
-    }
-
     /// Does what the registry said; a new target waits for its address if `held`.
     pub(crate) fn obey(&mut self, command: Command, held: bool, now: Tick) {
         match command {
@@ -91,20 +85,6 @@ impl Lane {
         self.expect(Vec::from_iter(expected));
     }
 
-    /// Gives one job back unused.
-    pub(crate) fn refuse(&mut self, position: usize, now: Tick) {
-        let job = self.jobs.swap_remove(position);
-        let key = job.key;
-        self.shard.skip(job, now);
-        if let Some(shadow) = self.shadows.get_mut(&key.index) {
-            let next = self.shard.status(shadow.key).unwrap().next_check;
-            self.skipped += shadow.refuse(key, now, next);
-            self.compare(key.index);
-        }
-        assert_eq!(self.shard.skipped(), self.skipped, "after {key:?} was refused");
-        self.expect(Vec::new());
-    }
-
     pub(crate) fn release(&mut self, index: u32, now: Tick) {
         let shadow = self.shadows.get_mut(&index).unwrap();
         shadow.release(now);
@@ -117,7 +97,7 @@ impl Lane {
     pub(crate) fn disturb(&mut self, index: u32, now: Tick) {
         let shadow = &self.shadows[&index];
         let past = Key { index, generation: shadow.key.generation.wrapping_sub(1) };
-        assert_eq!(self.shard.status(past), None);
+        assert_eq!((self.shard.status(past), self.shard.is_checked(past)), (None, false));
         self.shard.release(past, now);
         let mut group = TargetGroup::clone(&shadow.group);
         group.health_check.enabled = !group.health_check.enabled;
@@ -146,7 +126,8 @@ impl Lane {
         let asks = |shadow: &Shadow| 1.0 / shadow.interval().as_secs_f64();
         let offered: f64 = self.shadows.values().filter(|shadow| shadow.is_placed()).map(asks).sum();
         assert!((self.shard.offered_rate() - offered).abs() < 1e-6 * (1.0 + offered), "the offered rate");
-        assert!(self.gone.iter().all(|&key| self.shard.status(key).is_none()), "a removed target is told of");
+        let told = |&key: &Key| self.shard.status(key).is_some() || self.shard.is_checked(key);
+        assert!(!self.gone.iter().any(told), "a removed target is told of");
     }
 
     fn register(
@@ -189,9 +170,6 @@ impl Lane {
 
     fn settings(&mut self, group: &Arc<TargetGroup>) -> Arc<Settings> {
         let made = Arc::new(Settings::from(&**group));
-        if !self.shares {
-            return made;
-        }
         let known =
             self.settings.entry(group.name.clone()).or_insert_with(|| (Arc::clone(group), Arc::clone(&made)));
         if !Arc::ptr_eq(&known.0, group) {
@@ -209,6 +187,7 @@ impl Lane {
     fn compare(&mut self, index: u32) {
         let shadow = self.shadows.get_mut(&index).unwrap();
         shadow.compare(&self.shard.status(shadow.key).unwrap());
+        assert_eq!(self.shard.is_checked(shadow.key), shadow.is_placed(), "{:?}", shadow.key);
     }
 
     /// Takes the shard's events, which must be exactly these, in any order between targets.

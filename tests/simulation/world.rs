@@ -41,12 +41,11 @@ impl World {
         let mut dice = Dice(seed);
         let wish = Wish::first(&mut dice);
         let shards = if wish.is_crowd() { 1 } else { dice.pick(&[1, 2, 3]) };
-        let shares = dice.once_in(3);
         let mut world = Self {
             now: Tick(1_790_000_000_000 + dice.roll(100_000)),
             dice,
             registry: Registry::new(shards),
-            lanes: (0..shards).map(|_| Lane::new(shares)).collect(),
+            lanes: (0..shards).map(|_| Lane::default()).collect(),
             wish,
             homes: BTreeMap::new(),
             groups: BTreeMap::new(),
@@ -177,10 +176,6 @@ impl World {
             let many = if dice.once_in(4) { lane.jobs.len() } else { dice.index(4).min(lane.jobs.len()) };
             for _ in 0..many {
                 let position = dice.index(lane.jobs.len());
-                if !lane.shares && dice.once_in(6) {
-                    lane.refuse(position, *now);
-                    continue;
-                }
                 let outcome = outcome(dice, u64::from(lane.jobs[position].key.index), *now);
                 lane.answer(position, outcome, *now);
             }

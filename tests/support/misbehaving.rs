@@ -135,7 +135,8 @@ impl Backend {
         self.handshakes.lock().unwrap().clone()
     }
 
-    /// Waits for the end of a TLS connection that was to be kept: whether the checker said farewell.
+    /// Waits for the end of a connection that was to be kept: whether the checker closed it in turn, over TLS with a
+    /// farewell, and not by a reset.
     pub(crate) fn farewell(&self) -> bool {
         self.farewells.recv_timeout(READ_LIMIT).unwrap()
     }
@@ -245,7 +246,9 @@ fn play(behaviour: &Behaviour, mut tcp: TcpStream, tap: &Tap) -> std::io::Result
         | Behaviour::InterimFlood
         | Behaviour::Trickle(_)
         | Behaviour::GigabyteBody => {
-            talk(behaviour, &mut tcp, tap)?;
+            let end = talk(behaviour, &mut tcp, tap);
+            _ = tap.farewells.send(end.is_ok());
+            end?;
             if matches!(behaviour, Behaviour::AnswerAndReset(_)) {
                 return reset(&tcp);
             }

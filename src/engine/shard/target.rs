@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::engine::machine::Machine;
 use crate::engine::place::Place;
-use crate::engine::shard::course::{Course, Ticket};
+use crate::engine::shard::course::Course;
 use crate::model::tick::{Tick, millis};
 
 /// One registered or draining target. Where it stands in the queues, the queues know.
@@ -19,8 +19,6 @@ pub(super) struct Target {
     pub(super) course: u32,
     /// The place on the grid of the course's interval; `None` while it is not checked.
     pub(super) place: Option<Place>,
-    /// Its ticket in the line of its course, while it has lost its place for want of room.
-    pub(super) ticket: Option<Ticket>,
     pub(super) tie: Tie,
     /// Waits for its address before the first check.
     pub(super) held: bool,
@@ -53,32 +51,27 @@ pub(super) struct Flight {
     pub(super) places_after: Option<NonZeroU32>,
     /// Whether its answer counts. False once something else is asked: a pass of the old path proves nothing.
     pub(super) counts: bool,
-    /// Whether it was the first of its registration.
-    pub(super) first: bool,
-    /// Whether the target stood first in the line of its course.
-    pub(super) senior: bool,
-    /// Whether it was offered when another target fell due, its own place being lost.
-    pub(super) off_place: bool,
 }
 
 impl Flight {
-    pub(super) fn new(target: &Target, started: Tick) -> Self {
-        let first = !target.machine.has_started();
-        Self {
-            started,
-            generation: target.generation,
-            places_after: None,
-            counts: true,
-            first,
-            senior: false,
-            off_place: false,
-        }
+    pub(super) fn new(generation: u32, started: Tick) -> Self {
+        Self { started, generation, places_after: None, counts: true }
     }
 
     /// Says that the target has a new place, and that no place before `from` was ever its own.
     pub(super) fn places_begin(&mut self, from: Tick) {
         let after = u32::try_from(millis(from.since(self.started))).unwrap_or(u32::MAX);
         self.places_after = NonZeroU32::new(after);
+    }
+
+    /// Moves the start to `now`.
+    pub(super) fn start_at(&mut self, now: Tick) {
+        let places = self.places_after.map(|_| self.no_sooner(Tick(0)));
+        self.started = now;
+        self.places_after = None;
+        if let Some(from) = places {
+            self.places_begin(from);
+        }
     }
 
     /// `from`, or the first moment at which a place can be the target's, if that is later.
@@ -97,13 +90,13 @@ impl Target {
         Tick(if base < from.0 { base + interval } else { base })
     }
 
-    /// The next check after one, and how many places are skipped before: the first place at least half an interval
-    /// after `started`, so that a late check and the one after it are no burst. It would have been the first one from
-    /// `planned` on, half an interval after it was due; places missed meanwhile are never made up for.
-    pub(super) fn next_place(&self, course: &Course, planned: Tick, started: Tick, now: Tick) -> (Tick, u64) {
-        let planned = self.place_from(course, planned);
+    /// The next check after one that was due at `due`, and how many places are skipped before: the first place at least
+    /// half an interval after the start, so that a late check and the one after it are no burst. It would have been the
+    /// first one half an interval after `due`; places missed meanwhile are never made up for.
+    pub(super) fn next_place(&self, course: &Course, flight: Flight, due: Tick, now: Tick) -> (Tick, u64) {
         let half = course.settings.interval / 2;
-        let next = self.place_from(course, (started + half).max(now + Duration::from_millis(1)));
+        let planned = self.place_from(course, flight.no_sooner(due + half));
+        let next = self.place_from(course, (flight.started + half).max(now + Duration::from_millis(1)));
         (next, next.0.saturating_sub(planned.0) / u64::from(course.interval))
     }
 }

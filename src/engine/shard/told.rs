@@ -43,6 +43,14 @@ impl Shard {
         })
     }
 
+    /// Whether the target is still checked: it is neither draining nor forgotten, its group is in use and its checks are
+    /// enabled. A shell that kept a job waiting asks before it starts it.
+    #[must_use]
+    pub fn is_checked(&self, key: Key) -> bool {
+        let target = self.targets.get(usize_of(key.index)).and_then(Option::as_ref);
+        target.is_some_and(|target| target.generation == key.generation && target.place.is_some())
+    }
+
     /// How many targets the shard holds, draining ones included.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -1,21 +1,13 @@
-//! One check on its own task, and the judgement whether a missed deadline was ours.
+//! What a shard keeps of a target group, and the judgement whether a missed deadline was ours.
 
-use std::net::{IpAddr, SocketAddr};
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
-
 use crate::engine::machine::Settings;
-use crate::engine::shard::Job;
 use crate::model::failure::Failure;
-use crate::model::outcome::{Cause, Outcome, Report, Timings};
-use crate::model::target::TargetDescription;
+use crate::model::outcome::{Cause, Outcome, Report};
 use crate::model::target_group::TargetGroup;
-use crate::model::tick::Tick;
 use crate::probe::Prober;
-use crate::runtime::clock::Clock;
 use crate::runtime::telemetry::GroupStats;
 
 /// Lateness of our own below this is not held against a check that timed out: timers are this coarse anyway.
@@ -32,6 +24,8 @@ pub struct Group {
     pub prober: Prober,
     /// What is counted for it.
     pub stats: Arc<GroupStats>,
+    /// Its share of the checks in flight.
+    pub share: usize,
 }
 
 impl Group {
@@ -45,40 +39,6 @@ impl Group {
         };
         asks(old) != asks(self)
     }
-}
-
-/// A check that ended.
-#[derive(Debug)]
-pub struct Done {
-    /// The permission, to be given back.
-    pub job: Job,
-    /// When it began.
-    pub started: Tick,
-    /// What became of it.
-    pub report: Report,
-}
-
-/// A check that ended, and how long this thread had been late altogether when it began.
-pub type Attempted = (Done, Duration);
-
-/// One check on its own task. A probe that panics is our own trouble, and its job still comes back.
-pub async fn attempt(
-    job: Job,
-    group: Arc<Group>,
-    target: Arc<TargetDescription>,
-    address: IpAddr,
-    clock: Clock,
-    started: Tick,
-    stalled: Duration,
-) -> Attempted {
-    let address = SocketAddr::new(address, group.group.health_check.port.resolve(target.port));
-    let probe = AssertUnwindSafe(group.prober.probe(address, &target.id, &clock)).catch_unwind();
-    let report = probe.await.unwrap_or_else(|_| Report {
-        outcome: Outcome::Inconclusive(Cause::Internal),
-        status: None,
-        timings: Timings::default(),
-    });
-    (Done { job, started, report }, stalled)
 }
 
 /// A deadline that passed while we ran late ourselves proves nothing (docs/semantics.md, "Our own lateness").
@@ -98,6 +58,7 @@ pub fn excuse(report: &Report, timeout: Duration, ours: Duration) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::outcome::Timings;
 
     #[track_caller]
     fn check(failure: Failure, total_millis: u64, ours_millis: u64, expected: Outcome) {

@@ -1,0 +1,122 @@
+//! What a shard's loop keeps of its targets and their groups beside the rules' part.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::engine::machine::Settings;
+use crate::engine::shard::Key;
+use crate::model::target::TargetDescription;
+use crate::model::target_group::{GroupName, TargetGroup};
+use crate::probe::Prober;
+use crate::runtime::admission::Admission;
+use crate::runtime::group::Group;
+use crate::runtime::resolver::Resolution;
+use crate::runtime::view::View;
+
+/// The table grows by this part of its size, so that of a large one little lies empty.
+const GROWTH: usize = 16;
+
+/// One target.
+#[derive(Debug)]
+pub struct Local {
+    /// As registered.
+    pub target: Arc<TargetDescription>,
+    /// Its group.
+    pub group: Arc<Group>,
+    /// What its name resolves to, or the address that it is.
+    pub resolution: Resolution,
+    generation: u32,
+}
+
+/// A group's shared part, and how many targets of this shard share it.
+#[derive(Debug)]
+struct Members {
+    group: Arc<Group>,
+    targets: usize,
+}
+
+/// The targets of one shard by their keys, and their groups by name.
+#[derive(Debug, Default)]
+pub struct Roster {
+    locals: Vec<Option<Local>>,
+    groups: BTreeMap<GroupName, Members>,
+}
+
+impl Roster {
+    /// One registration.
+    #[must_use]
+    pub fn get(&self, key: Key) -> Option<&Local> {
+        self.locals.get(index_of(key))?.as_ref().filter(|local| local.generation == key.generation)
+    }
+
+    /// One registration, to be changed.
+    pub fn get_mut(&mut self, key: Key) -> Option<&mut Local> {
+        self.locals.get_mut(index_of(key))?.as_mut().filter(|local| local.generation == key.generation)
+    }
+
+    /// Takes a target in. A draining one that comes back takes the place of its former self.
+    pub fn put(
+        &mut self,
+        key: Key,
+        group: Arc<Group>,
+        target: Arc<TargetDescription>,
+        resolution: Resolution,
+    ) {
+        let slot = index_of(key);
+        if slot >= self.locals.capacity() {
+            self.locals.reserve_exact((slot + 1 - self.locals.len()).max(self.locals.len() / GROWTH));
+        }
+        if self.locals.len() <= slot {
+            self.locals.resize_with(slot + 1, || None);
+        }
+        let members = self.groups.get_mut(&group.group.name);
+        let local = Local { target, group, resolution, generation: key.generation };
+        if self.locals[slot].replace(local).is_none()
+            && let Some(members) = members
+        {
+            members.targets += 1;
+        }
+    }
+
+    /// Forgets a target, and its group with the last one.
+    pub fn remove(&mut self, key: Key, admission: &mut Admission) -> Option<Local> {
+        let local = self.locals.get_mut(index_of(key)).and_then(Option::take)?;
+        let name = &local.group.group.name;
+        if let Some(members) = self.groups.get_mut(name) {
+            members.targets -= 1;
+            if members.targets == 0 {
+                admission.leave(members.group.share);
+                self.groups.remove(name);
+            }
+        }
+        Some(local)
+    }
+
+    /// The shared part of a group, made anew when its settings are new. `None` if `view` does not know the group.
+    pub fn group(
+        &mut self,
+        group: &Arc<TargetGroup>,
+        view: &View,
+        admission: &mut Admission,
+    ) -> Option<Arc<Group>> {
+        let known = self.groups.get(&group.name);
+        if let Some(known) = known.filter(|known| Arc::ptr_eq(&known.group.group, group)) {
+            return Some(Arc::clone(&known.group));
+        }
+        let stats = view.stats(&group.name)?;
+        let (targets, share) = known.map_or((0, None), |known| (known.targets, Some(known.group.share)));
+        let made = Arc::new(Group {
+            settings: Arc::new(Settings::from(&**group)),
+            prober: Prober::new(&group.health_check),
+            stats,
+            share: share.unwrap_or_else(|| admission.enter()),
+            group: Arc::clone(group),
+        });
+        self.groups.insert(group.name.clone(), Members { group: Arc::clone(&made), targets });
+        Some(made)
+    }
+}
+
+fn index_of(key: Key) -> usize {
+    usize::try_from(key.index).unwrap_or(usize::MAX)
+}
