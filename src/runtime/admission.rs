@@ -1,7 +1,7 @@
 //! Who may start a check when there is not room for all.
 //!
 //! A group whose targets never answer holds its places for a timeout each. So that it cannot take them all, a group
-//! may hold at most [`SHARES`] times as many as are still free: alone it gets eight ninths, and whoever comes next
+//! may hold at most `SHARES` times as many as are still free: alone it gets eight ninths, and whoever comes next
 //! finds room at once (the dynamic threshold by which switches share a buffer among their ports). Within a group, who
 //! has waited longest starts first, so that over time every target is checked equally often.
 
