@@ -39,7 +39,10 @@ fn desired(count: u32, renamed: u32) -> Desired {
         zone: None,
     };
     Desired {
-        groups: vec![DesiredGroup { group: Arc::new(group()), targets: (0..count).map(describe).collect() }],
+        groups: vec![DesiredGroup {
+            group: Arc::new(group()),
+            targets: (0..count).map(describe).map(Arc::new).collect(),
+        }],
     }
 }
 

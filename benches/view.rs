@@ -59,7 +59,10 @@ fn desired(version: u8) -> Desired {
             let id = format!("10.{number}.{}.{}", n / 100, n % 100 + u32::from(last) * 100);
             TargetDescription { id: id.into(), port: 80, zone: None }
         };
-        DesiredGroup { group: Arc::new(group), targets: (0..TARGETS_EACH).map(target).collect() }
+        DesiredGroup {
+            group: Arc::new(group),
+            targets: (0..TARGETS_EACH).map(target).map(Arc::new).collect(),
+        }
     });
     Desired { groups: groups.collect() }
 }

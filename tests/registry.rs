@@ -51,7 +51,7 @@ fn desired(wish: &BTreeMap<u8, Part>) -> Desired {
             port: 80 + u16::from(number % 2),
             zone: None,
         };
-        DesiredGroup { group: Arc::new(group), targets: targets.iter().map(describe).collect() }
+        DesiredGroup { group: Arc::new(group), targets: targets.iter().map(describe).map(Arc::new).collect() }
     };
     Desired { groups: wish.iter().map(group).collect() }
 }

@@ -73,7 +73,7 @@ fn read(
         Some(table) => check::read(&table, authorities, problems).meant(problems),
         None => HealthCheck::default(),
     };
-    let targets = targets::read(table, port, problems);
+    let targets = targets::read(table, port, problems).into_iter().map(Arc::new).collect();
     let group = TargetGroup { name: name?, protocol, port: port?, health_check, attributes };
     Some(DesiredGroup { group: Arc::new(group), targets })
 }

@@ -63,7 +63,8 @@ pub fn from_urls(urls: &[String], flags: &CheckFlags) -> Result<Config, Errors> 
     }
     let name = GroupName::parse("default").map_err(|reason| Errors::of_file("default", reason.to_owned()))?;
     let group = TargetGroup { name, protocol, port, health_check, attributes: Attributes::default() };
-    let groups = vec![DesiredGroup { group: Arc::new(group), targets }];
+    let groups =
+        vec![DesiredGroup { group: Arc::new(group), targets: targets.into_iter().map(Arc::new).collect() }];
     Ok(Config { server: Server::default(), desired: Desired { groups } })
 }
 

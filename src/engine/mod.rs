@@ -14,3 +14,4 @@ pub mod registry;
 pub mod rollup;
 pub mod shard;
 pub mod status;
+pub mod table;

@@ -13,6 +13,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::engine::table::make_room;
 use crate::model::tick::Tick;
 
 /// Milliseconds in a block, and near lists; one bit each in a `u128`.
@@ -120,6 +121,11 @@ impl Default for Queue {
 }
 
 impl Queue {
+    /// Makes room for the indexes below `places`.
+    pub fn make_room(&mut self, places: usize) {
+        make_room(&mut self.links, places);
+    }
+
     /// Moves `index` from where it stands, if it does, to `at`; `None` takes it out.
     pub fn set(&mut self, index: u32, at: Option<Tick>) {
         if self.at(index) == at {
@@ -128,6 +134,7 @@ impl Queue {
         self.take_out(index);
         if let Some(at) = at {
             if self.links.len() <= usize_of(index) {
+                self.make_room(usize_of(index) + 1);
                 self.links.resize(usize_of(index) + 1, Link::NOWHERE);
             }
             self.put(index, at);

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::engine::shard::Key;
+use crate::engine::table::make_room;
 use crate::model::desired::{Desired, DesiredGroup};
 use crate::model::health_check::Protocol;
 use crate::model::target::TargetDescription;
@@ -60,8 +61,8 @@ impl Listing {
     }
 
     /// Whether exactly these targets are registered, whatever else is draining.
-    fn registers(&self, targets: &[TargetDescription]) -> bool {
-        self.targets.iter().filter(|listed| listed.registered).map(|listed| &*listed.target).eq(targets)
+    fn registers(&self, targets: &[Arc<TargetDescription>]) -> bool {
+        self.targets.iter().filter(|listed| listed.registered).map(|listed| &listed.target).eq(targets)
     }
 }
 
@@ -119,6 +120,7 @@ impl Registry {
     pub fn apply(&mut self, desired: Desired) -> Changes {
         self.sweep();
         let mut changes = Changes::default();
+        self.shards.make_room(&desired);
         let wanted: BTreeSet<GroupName> = desired.groups.iter().map(|one| one.group.name.clone()).collect();
         for one in desired.groups {
             self.apply_group(one, &mut changes);
@@ -218,6 +220,15 @@ impl Registry {
 }
 
 impl Shards {
+    /// Lets the lists of commands grow once where every target is new, as at the start.
+    fn make_room(&mut self, desired: &Desired) {
+        if self.tables.iter().all(|table| table.size == 0) {
+            let targets: usize = desired.groups.iter().map(|one| one.targets.len()).sum();
+            let shards = self.commands.len();
+            self.commands.iter_mut().for_each(|commands| make_room(commands, targets.div_ceil(shards)));
+        }
+    }
+
     /// Gives every target of a group its new settings.
     fn update(&mut self, before: &Listing, group: &Arc<TargetGroup>) {
         let (old, new) = (weight(&before.group), weight(group));
@@ -234,18 +245,15 @@ impl Shards {
         &mut self,
         known: Option<Listed>,
         group: &Arc<TargetGroup>,
-        target: TargetDescription,
+        target: Arc<TargetDescription>,
         changes: &mut Changes,
     ) -> Listed {
-        let (target, shard, index) = match known {
-            Some(known) if known.registered && *known.target == target => return known,
+        let (shard, index) = match known {
+            Some(known) if known.registered && known.target == target => return known,
             // Only the zone changed; it is told, not compared.
-            Some(known) if known.registered => return Listed { target: Arc::new(target), ..known },
-            Some(known) => (Arc::new(target), known.shard, known.key.index),
-            None => {
-                let (shard, index) = place(&mut self.tables, weight(group));
-                (Arc::new(target), shard, index)
-            }
+            Some(known) if known.registered => return Listed { target, ..known },
+            Some(known) => (known.shard, known.key.index),
+            None => place(&mut self.tables, weight(group)),
         };
         self.generation = self.generation.wrapping_add(1);
         let key = Key { index, generation: self.generation };

@@ -20,6 +20,7 @@ use crate::engine::shard::course::Courses;
 pub use crate::engine::shard::job::{Event, Job, Key};
 use crate::engine::shard::target::{Flight, Target, Tie};
 pub use crate::engine::status::Status;
+use crate::engine::table::make_room;
 use crate::model::outcome::Outcome;
 use crate::model::tick::Tick;
 
@@ -52,12 +53,20 @@ pub struct Shard {
 }
 
 impl Shard {
+    /// Makes room for the targets with indexes below `places`.
+    pub fn make_room(&mut self, places: usize) {
+        make_room(&mut self.targets, places);
+        self.checks.make_room(places);
+        self.deadlines.make_room(places);
+    }
+
     /// Adds a target, or takes back the one at the same place if it is draining.
     ///
     /// `hash` breaks ties between places on the grid. With `held` the first check waits for [`Shard::release`].
     pub fn register(&mut self, key: Key, settings: Arc<Settings>, hash: u64, held: bool, now: Tick) {
         let slot = usize_of(key.index);
         if self.targets.len() <= slot {
+            make_room(&mut self.targets, slot + 1);
             self.targets.resize_with(slot + 1, || None);
         }
         let course = self.courses.join(settings);

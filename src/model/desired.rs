@@ -18,5 +18,5 @@ pub struct DesiredGroup {
     /// The group's settings.
     pub group: Arc<TargetGroup>,
     /// Its targets; no two with the same id and port.
-    pub targets: Vec<TargetDescription>,
+    pub targets: Vec<Arc<TargetDescription>>,
 }

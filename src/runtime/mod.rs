@@ -7,6 +7,7 @@
 //! ```
 
 pub mod admission;
+pub mod backlog;
 pub mod clock;
 pub mod episode;
 pub mod fleet;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::engine::machine::Settings;
 use crate::engine::shard::Key;
+use crate::engine::table::make_room;
 use crate::model::target::TargetDescription;
 use crate::model::target_group::{GroupName, TargetGroup};
 use crate::probe::Prober;
@@ -12,9 +13,6 @@ use crate::runtime::admission::Admission;
 use crate::runtime::group::Group;
 use crate::runtime::resolver::Resolution;
 use crate::runtime::view::View;
-
-/// The table grows by this part of its size, so that of a large one little lies empty.
-const GROWTH: usize = 16;
 
 /// One target.
 #[derive(Debug)]
@@ -54,6 +52,11 @@ impl Roster {
         self.locals.get_mut(index_of(key))?.as_mut().filter(|local| local.generation == key.generation)
     }
 
+    /// Makes room for the targets with indexes below `places`.
+    pub fn make_room(&mut self, places: usize) {
+        make_room(&mut self.locals, places);
+    }
+
     /// Takes a target in. A draining one that comes back takes the place of its former self.
     pub fn put(
         &mut self,
@@ -63,10 +66,8 @@ impl Roster {
         resolution: Resolution,
     ) {
         let slot = index_of(key);
-        if slot >= self.locals.capacity() {
-            self.locals.reserve_exact((slot + 1 - self.locals.len()).max(self.locals.len() / GROWTH));
-        }
         if self.locals.len() <= slot {
+            self.make_room(slot + 1);
             self.locals.resize_with(slot + 1, || None);
         }
         let members = self.groups.get_mut(&group.group.name);

@@ -3,7 +3,6 @@
 //! Everything that can happen to a shard arrives in [`drive`], so it is the place to start reading. The shard's
 //! thread runs nothing else: no request, scrape, log writer or name lookup ever delays a check.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +19,7 @@ use crate::model::target::TargetDescription;
 use crate::model::target_group::GroupName;
 use crate::model::tick::Tick;
 use crate::runtime::admission::Admission;
+use crate::runtime::backlog::{Backlog, Task};
 use crate::runtime::clock::Clock;
 use crate::runtime::episode::{Episode, Turn};
 use crate::runtime::flights::{Done, Flights};
@@ -82,19 +82,13 @@ pub struct Shell {
     pub tell_checks: bool,
 }
 
-/// What is to be done when its turn comes, in the order in which it was asked for.
-enum Task {
-    Command(Command),
-    Resolved(Key, Resolution),
-}
-
 /// The loop's state.
 struct Loop {
     shell: Shell,
     stats: Arc<ShardStats>,
     shard: Shard,
     /// What was received and is not yet done.
-    backlog: VecDeque<Task>,
+    backlog: Backlog,
     roster: Roster,
     records: Slots,
     admission: Admission,
@@ -154,7 +148,7 @@ impl Loop {
             shell,
             stats,
             shard: Shard::default(),
-            backlog: VecDeque::new(),
+            backlog: Backlog::default(),
             roster: Roster::default(),
             records,
             flights: Flights::default(),
@@ -172,15 +166,26 @@ impl Loop {
         loop {
             match inbox.try_recv() {
                 Ok(Message::Commands(commands)) => {
-                    self.backlog.extend(commands.into_iter().map(Task::Command));
+                    self.make_room(&commands);
+                    self.backlog.push_commands(commands);
                 }
-                Ok(Message::Resolved(key, resolution)) => {
-                    self.backlog.push_back(Task::Resolved(key, resolution));
-                }
+                Ok(Message::Resolved(key, resolution)) => self.backlog.push_resolved(key, resolution),
                 Err(mpsc::error::TryRecvError::Empty) => return true,
                 Err(mpsc::error::TryRecvError::Disconnected) => return false,
             }
         }
+    }
+
+    /// Lets the tables grow once for all targets that are to come.
+    fn make_room(&mut self, commands: &[Command]) {
+        let place = |command: &Command| match command {
+            Command::Register(key, ..) => key.index.saturating_add(1),
+            Command::Update(..) | Command::Deregister(_) => 0,
+        };
+        let places =
+            commands.iter().map(place).max().and_then(|places| usize::try_from(places).ok()).unwrap_or(0);
+        self.shard.make_room(places);
+        self.roster.make_room(places);
     }
 
     fn carry_out(&mut self, now: Tick) {
@@ -188,11 +193,7 @@ impl Loop {
             return;
         }
         for _ in 0..TASKS_PER_TURN {
-            let Some(task) = self.backlog.pop_front() else {
-                // A large set leaves its room behind only until here.
-                self.backlog.shrink_to(TASKS_PER_TURN);
-                break;
-            };
+            let Some(task) = self.backlog.pop() else { break };
             match task {
                 Task::Command(command) => self.on_command(command, now),
                 Task::Resolved(key, resolution) => self.on_resolved(key, resolution, now),

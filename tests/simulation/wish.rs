@@ -88,7 +88,7 @@ impl Wish {
         };
         let groups = self.groups.values().map(|(group, targets)| DesiredGroup {
             group: Arc::new(group.clone()),
-            targets: targets.iter().map(describe).collect(),
+            targets: targets.iter().map(describe).map(Arc::new).collect(),
         });
         Desired { groups: groups.collect() }
     }

@@ -81,7 +81,7 @@ fn desired(group: &Arc<TargetGroup>, backends: &[Backend], everyone: bool) -> De
     let stays = |backend: &&Backend| everyone || backend.character != Character::Leaving;
     let target =
         |backend: &Backend| TargetDescription { id: "127.0.0.1".into(), port: backend.port, zone: None };
-    let targets = backends.iter().filter(stays).map(target).collect();
+    let targets = backends.iter().filter(stays).map(target).map(Arc::new).collect();
     Desired { groups: vec![DesiredGroup { group: Arc::clone(group), targets }] }
 }
 

@@ -14,7 +14,7 @@ fn desired(text: &str) -> Desired {
     };
     let group = |text: &str| {
         let (name, targets) = text.trim().split_once(':').unwrap();
-        let targets = targets.split_whitespace().map(describe).collect();
+        let targets = targets.split_whitespace().map(describe).map(Arc::new).collect();
         DesiredGroup { group: Arc::new(group(name, Protocol::Http)), targets }
     };
     Desired { groups: text.split(',').filter(|text| !text.is_empty()).map(group).collect() }

@@ -1,0 +1,62 @@
+//! What a shard was asked to do and has not done yet, in the order in which it was asked.
+
+use std::collections::VecDeque;
+use std::vec;
+
+use crate::engine::registry::Command;
+use crate::engine::shard::Key;
+use crate::runtime::resolver::Resolution;
+
+/// What is to be done when its turn comes.
+#[derive(Debug)]
+pub enum Task {
+    /// The fleet asks for it.
+    Command(Command),
+    /// A name has been looked up.
+    Resolved(Key, Resolution),
+}
+
+/// Batches stay as they came, so that a large set is not copied while it waits.
+#[derive(Debug)]
+enum Batch {
+    Commands(vec::IntoIter<Command>),
+    Resolved(Key, Resolution),
+}
+
+/// The tasks of one shard. Not bounded here: the mailbox bounds the batches, and a name has one answer under way.
+#[derive(Debug, Default)]
+pub struct Backlog(VecDeque<Batch>);
+
+impl Backlog {
+    /// Takes commands behind what is there.
+    pub fn push_commands(&mut self, commands: Vec<Command>) {
+        self.0.push_back(Batch::Commands(commands.into_iter()));
+    }
+
+    /// Takes an answer behind what is there.
+    pub fn push_resolved(&mut self, key: Key, resolution: Resolution) {
+        self.0.push_back(Batch::Resolved(key, resolution));
+    }
+
+    /// The next task, which is then no longer there.
+    pub fn pop(&mut self) -> Option<Task> {
+        loop {
+            match self.0.front_mut()? {
+                Batch::Commands(commands) => match commands.next() {
+                    Some(command) => return Some(Task::Command(command)),
+                    None => drop(self.0.pop_front()),
+                },
+                &mut Batch::Resolved(key, resolution) => {
+                    self.0.pop_front();
+                    return Some(Task::Resolved(key, resolution));
+                }
+            }
+        }
+    }
+
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
