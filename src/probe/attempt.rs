@@ -231,21 +231,22 @@ impl Attempt {
     /// Shakes hands, then sends the request together with what ends the handshake.
     fn send_secured(&mut self, id: &str, kit: &mut Kit, clock: &impl Stopwatch) -> Step<()> {
         while matches!(self.phase, Phase::Connect | Phase::Tls) {
+            let Some(session) = &mut self.session else { return Ok(()) };
+            if !session.is_handshaking() {
+                // Sent apart, the request would wait until the target confirms what came before (RFC 9293,
+                // section 3.7.4), which may take it 40 ms.
+                self.http1.render(&mut kit.request, id, self.address.port());
+                session.write(&kit.request);
+                self.timings.tls = Some(self.lap(clock));
+                self.phase = Phase::Send;
+                break;
+            }
             match self.flush() {
                 Ok(()) => self.connected(clock),
                 Err(Errno::AGAIN) => return Err(Pause::Wait(Interest::Writable)),
                 Err(errno) => return Err(over(self.phase, errno)),
             }
             self.phase = Phase::Tls;
-            let Some(session) = &mut self.session else { return Ok(()) };
-            if !session.is_handshaking() {
-                self.timings.tls = Some(self.lap(clock));
-                self.phase = Phase::Send;
-                self.http1.render(&mut kit.request, id, self.address.port());
-                let Some(session) = &mut self.session else { return Ok(()) };
-                session.write(&kit.request);
-                break;
-            }
             let count = self.take(kit)?;
             let Some(session) = &mut self.session else { return Ok(()) };
             if count == 0 {

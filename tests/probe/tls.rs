@@ -18,6 +18,8 @@ use tgprobe::runtime::clock::Clock;
 use crate::misbehaving::{Backend, Behaviour};
 use crate::{LONG, OK, SHORT, check_overdue, failed, judge, within};
 
+mod records;
+
 /// A certificate authority of our own.
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
