@@ -21,44 +21,13 @@ use crate::model::outcome::{Cause, Outcome, Report, Timings};
 use crate::probe::errno::{self, Phase};
 use crate::probe::head::{Head, Verdict};
 use crate::probe::http1::{Http1, Transport};
-use crate::probe::socket::{Socket, Sockets};
+use crate::probe::kit::Kit;
+use crate::probe::socket::Socket;
 use crate::probe::{Stopwatch, tls};
 
-/// Bytes taken from a socket at a time: an answer's head as a rule, and no more than a flooding target is owed.
-const CHUNK: usize = 4096;
-
-/// What all checks of a thread share: their buffers, and the sockets between two checks.
-#[derive(Debug)]
-pub struct Kit {
-    pub(super) sockets: Sockets,
-    request: Vec<u8>,
-    answer: Box<[u8; CHUNK]>,
-}
-
-impl Kit {
-    /// Empty buffers and no sockets.
-    #[must_use]
-    pub fn new() -> Self {
-        Self { sockets: Sockets::default(), request: Vec::new(), answer: Box::new([0; CHUNK]) }
-    }
-
-    /// How many descriptors of idle sockets are kept for the next checks.
-    #[must_use]
-    pub fn idle_sockets(&self) -> usize {
-        self.sockets.len()
-    }
-
-    /// Closes the idle sockets, so that their descriptors can serve elsewhere.
-    pub fn close_idle_sockets(&mut self) {
-        self.sockets.clear();
-    }
-}
-
-impl Default for Kit {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+/// Reads of one step, 32 KiB altogether; an answer takes one or two. A target that never ceases to send is not to keep
+/// the thread from other checks.
+const READS: u8 = 8;
 
 /// What a check that cannot go on now waits for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -79,6 +48,8 @@ pub struct Attempt {
     session: Option<Box<tls::Session>>,
     phase: Phase,
     interest: Interest,
+    /// Reads that this step may still make.
+    reads: u8,
     /// Of the request; over TLS the session keeps count.
     sent: usize,
     /// What went wrong while sending. An answer is looked for all the same.
@@ -111,6 +82,7 @@ impl Attempt {
             session: None,
             phase: Phase::Dial,
             interest: Interest::Writable,
+            reads: READS,
             sent: 0,
             unsent: None,
             head: Head::new(),
@@ -124,6 +96,12 @@ impl Attempt {
     #[must_use]
     pub fn interest(&self) -> Interest {
         self.interest
+    }
+
+    /// Whether the last step ended with more to read perhaps, as no step reads without end. A poller that tells what is,
+    /// and not what has changed, need not ask.
+    pub(super) fn is_cut_short(&self) -> bool {
+        self.reads == 0
     }
 
     /// The descriptor to watch, and whether this socket has been watched before, in an earlier check perhaps. `None`
@@ -143,6 +121,7 @@ impl Attempt {
     /// Goes on as far as it can. `id` is the target's id as registered, an IP literal without brackets or a host name.
     /// Gives the report once there is one; not to be called again after that.
     pub fn step(&mut self, id: &str, kit: &mut Kit, clock: &impl Stopwatch) -> Option<Report> {
+        self.reads = READS;
         let (outcome, status) = match self.advance(id, kit, clock) {
             Ok(status) if self.http1.matcher.contains(status) => (Outcome::Pass, Some(status)),
             Ok(status) => (Outcome::Fail(Failure::StatusMismatch(status)), Some(status)),
@@ -311,7 +290,9 @@ impl Attempt {
     }
 
     /// Takes what has come into the kit's buffer.
-    fn take(&self, kit: &mut Kit) -> Step<usize> {
+    fn take(&mut self, kit: &mut Kit) -> Step<usize> {
+        let Some(reads) = self.reads.checked_sub(1) else { return Err(Pause::Wait(Interest::Readable)) };
+        self.reads = reads;
         match self.socket()?.receive(kit.answer.as_mut_slice()) {
             Ok(count) => Ok(count),
             Err(Errno::AGAIN) => Err(Pause::Wait(Interest::Readable)),

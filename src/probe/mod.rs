@@ -25,10 +25,12 @@ mod attempt;
 mod errno;
 pub mod head;
 pub mod http1;
+mod kit;
 mod socket;
 mod tls;
 
-pub use attempt::{Attempt, Interest, Kit};
+pub use attempt::{Attempt, Interest};
+pub use kit::Kit;
 
 /// A steady clock that only measures; `runtime/clock.rs` holds the real one.
 pub trait Stopwatch: Sync {
@@ -77,7 +79,7 @@ impl Prober {
             return attempt.abandon(Cause::Internal, &mut kit, clock);
         };
         loop {
-            let ready = wait(&readiness, attempt.interest());
+            let ready = wait(&readiness, attempt.interest(), attempt.is_cut_short());
             match tokio::time::timeout(attempt.remaining(clock), ready).await {
                 Ok(true) => {}
                 Ok(false) => return attempt.abandon(Cause::Internal, &mut kit, clock),
@@ -90,8 +92,13 @@ impl Prober {
     }
 }
 
-/// Waits until the socket may be ready, and has tokio forget that it was. False where tokio cannot say.
-async fn wait(socket: &TcpStream, interest: Interest) -> bool {
+/// Waits until the socket may be ready, and has tokio forget that it was. False where tokio cannot say. What a step has
+/// left is not told again, so where it was `cut_short` there is nothing to wait for.
+async fn wait(socket: &TcpStream, interest: Interest, cut_short: bool) -> bool {
+    if cut_short {
+        tokio::task::yield_now().await;
+        return true;
+    }
     let (waited, interest) = match interest {
         Interest::Readable => (socket.readable().await, tokio::io::Interest::READABLE),
         Interest::Writable => (socket.writable().await, tokio::io::Interest::WRITABLE),

@@ -29,6 +29,10 @@ use crate::probe::socket::Socket;
 /// targets.
 const SESSIONS: usize = 1_000;
 
+/// Bytes a target may send, up to the end of its answer's head: a long handshake, the longest head, and as much again.
+/// Messages of TLS itself have no end of their own (RFC 8446, section 4.6.1).
+const MOST: usize = 256 * 1024;
+
 /// What handshakes with the targets of one group are made with.
 pub(super) struct Client {
     config: Arc<ClientConfig>,
@@ -83,7 +87,7 @@ impl Client {
         let name = self.name(id, address).ok_or(Outcome::Fail(Failure::TlsCertificate))?;
         let connection = ClientConnection::new(Arc::clone(&self.config), name)
             .map_err(|error| self.handshake_outcome(&error))?;
-        Ok(Session { connection, outgoing: Vec::new(), sent: 0 })
+        Ok(Session { connection, outgoing: Vec::new(), sent: 0, taken: 0 })
     }
 
     /// What an error of the handshake means.
@@ -203,6 +207,7 @@ pub(super) fn exchange_outcome(error: &Error, unsent: Option<Outcome>) -> Outcom
     match (error, unsent) {
         (Error::AlertReceived(alert), _) => Outcome::Fail(Failure::TlsAlert(u8::from(*alert))),
         (_, Some(unsent)) => unsent,
+        (Error::PeerSentOversizedRecord, None) => Outcome::Fail(Failure::ResponseTooLarge),
         // The records are broken, or a message came that must not come.
         (error, None) => handshake_failure(error, false)
             .map_or(Outcome::Inconclusive(Cause::Internal), |_| Outcome::Fail(Failure::ResponseMalformed)),
@@ -216,6 +221,8 @@ pub(super) struct Session {
     /// Records on their way to the socket, and how many of their bytes it has taken.
     outgoing: Vec<u8>,
     sent: usize,
+    /// Bytes of the socket taken in.
+    taken: usize,
 }
 
 impl Session {
@@ -254,17 +261,21 @@ impl Session {
     /// Takes in bytes of the socket, and feeds `head` with what they hold. False once the target has ended the session.
     ///
     /// # Errors
-    /// What makes them no TLS, or an alert. What came before that has been fed.
+    /// What makes them no TLS, an alert, or too many. What came before that has been fed.
     pub(super) fn take_in(&mut self, mut bytes: &[u8], head: &mut Head) -> Result<bool, Error> {
         let mut open = true;
+        self.taken += bytes.len();
         while !bytes.is_empty() && open && head.verdict() == Verdict::Incomplete {
-            // Its only error is a buffer that nobody empties, and this one is emptied each time.
+            // Its only error here is one message, or a row of messages with no record that ends with one, of 64 KiB.
             if self.connection.read_tls(&mut bytes).is_err() {
-                break;
+                return Err(Error::PeerSentOversizedRecord);
             }
             let processed = self.connection.process_new_packets();
             open = self.drain(head);
             processed?;
+        }
+        if self.taken > MOST && head.verdict() == Verdict::Incomplete {
+            return Err(Error::PeerSentOversizedRecord);
         }
         Ok(open)
     }
@@ -291,6 +302,9 @@ mod tests {
         let broken = Error::DecryptError;
         assert_eq!(exchange_outcome(&broken, sending), Outcome::Fail(Failure::SendReset));
         assert_eq!(exchange_outcome(&broken, None), Outcome::Fail(Failure::ResponseMalformed));
+        let long = Error::PeerSentOversizedRecord;
+        assert_eq!(exchange_outcome(&long, sending), Outcome::Fail(Failure::SendReset));
+        assert_eq!(exchange_outcome(&long, None), Outcome::Fail(Failure::ResponseTooLarge));
         let alert = Error::AlertReceived(AlertDescription::CertificateRequired);
         assert_eq!(exchange_outcome(&alert, sending), Outcome::Fail(Failure::TlsAlert(116)));
         assert_eq!(exchange_outcome(&alert, None), Outcome::Fail(Failure::TlsAlert(116)));
