@@ -173,7 +173,7 @@ impl Attempt {
         match &self.http1.transport {
             Transport::Plain => {}
             Transport::Tls(client) => {
-                let session = client.session(id, self.address.ip()).map_err(Pause::Over)?;
+                let session = client.session(id, self.address).map_err(Pause::Over)?;
                 self.session = Some(Box::new(session));
             }
             Transport::Unusable => return Err(Pause::Over(Outcome::Inconclusive(Cause::Internal))),

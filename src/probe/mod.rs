@@ -26,6 +26,7 @@ mod errno;
 pub mod head;
 pub mod http1;
 mod kit;
+mod sessions;
 mod socket;
 mod tls;
 

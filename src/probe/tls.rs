@@ -4,8 +4,9 @@
 //! do: self-signed, expired, for another name.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use rustix::io::Errno;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -23,11 +24,8 @@ use crate::model::failure::Failure;
 use crate::model::health_check::Verify;
 use crate::model::outcome::{Cause, Outcome};
 use crate::probe::head::{Head, Verdict};
+use crate::probe::sessions::{self, Sessions, Shelf};
 use crate::probe::socket::Socket;
-
-/// Sessions kept for a group where they may be taken up again; a few KiB each, and as many as AWS allows a group
-/// targets.
-const SESSIONS: usize = 1_000;
 
 /// Bytes a target may send, up to the end of its answer's head: a long handshake, the longest head, and as much again.
 /// Messages of TLS itself have no end of their own (RFC 8446, section 4.6.1).
@@ -36,6 +34,8 @@ const MOST: usize = 256 * 1024;
 /// What handshakes with the targets of one group are made with.
 pub(super) struct Client {
     config: Arc<ClientConfig>,
+    /// Where they may be taken up again.
+    sessions: Option<Arc<Sessions>>,
     verified: bool,
     server_name: Option<String>,
 }
@@ -57,10 +57,10 @@ impl Client {
             .with_custom_certificate_verifier(verifier)
             .with_no_client_auth();
         // Each check is to find what a new client would find, unless the operator would rather have it cheap.
-        config.resumption =
-            if resumption { Resumption::in_memory_sessions(SESSIONS) } else { Resumption::disabled() };
+        config.resumption = Resumption::disabled();
         Ok(Self {
             config: Arc::new(config),
+            sessions: resumption.then(sessions::sessions),
             verified: verify.is_some(),
             server_name: verify.and_then(|verify| verify.server_name.clone()),
         })
@@ -83,11 +83,20 @@ impl Client {
     ///
     /// # Errors
     /// What the check has come to where no session can be begun.
-    pub(super) fn session(&self, id: &str, address: IpAddr) -> Result<Session, Outcome> {
-        let name = self.name(id, address).ok_or(Outcome::Fail(Failure::TlsCertificate))?;
-        let connection = ClientConnection::new(Arc::clone(&self.config), name)
-            .map_err(|error| self.handshake_outcome(&error))?;
-        Ok(Session { connection, outgoing: Vec::new(), sent: 0, taken: 0 })
+    pub(super) fn session(&self, id: &str, address: SocketAddr) -> Result<Session, Outcome> {
+        let name = self.name(id, address.ip()).ok_or(Outcome::Fail(Failure::TlsCertificate))?;
+        let shelf = self.sessions.as_ref().map(|sessions| Arc::new(Shelf::new(sessions, address)));
+        let config = match &shelf {
+            None => Arc::clone(&self.config),
+            Some(shelf) => {
+                let mut config = ClientConfig::clone(&self.config);
+                config.resumption = Resumption::store(Arc::<Shelf>::clone(shelf));
+                Arc::new(config)
+            }
+        };
+        let connection =
+            ClientConnection::new(config, name).map_err(|error| self.handshake_outcome(&error))?;
+        Ok(Session { connection, shelf, outgoing: Vec::new(), sent: 0, taken: 0 })
     }
 
     /// What an error of the handshake means.
@@ -218,6 +227,7 @@ pub(super) fn exchange_outcome(error: &Error, unsent: Option<Outcome>) -> Outcom
 #[derive(Debug)]
 pub(super) struct Session {
     connection: ClientConnection,
+    shelf: Option<Arc<Shelf>>,
     /// Records on their way to the socket, and how many of their bytes it has taken.
     outgoing: Vec<u8>,
     sent: usize,
@@ -265,6 +275,9 @@ impl Session {
     pub(super) fn take_in(&mut self, mut bytes: &[u8], head: &mut Head) -> Result<bool, Error> {
         let mut open = true;
         self.taken += bytes.len();
+        if let Some(shelf) = &self.shelf {
+            shelf.taken.store(self.taken, Ordering::Relaxed);
+        }
         while !bytes.is_empty() && open && head.verdict() == Verdict::Incomplete {
             // Its only error here is one message, or a row of messages with no record that ends with one, of 64 KiB.
             if self.connection.read_tls(&mut bytes).is_err() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
@@ -184,6 +184,50 @@ async fn a_session_is_taken_up_again_only_where_that_is_asked_for() {
         }
         let resumed: Vec<_> = backend.handshakes().into_iter().map(|handshake| handshake.resumed).collect();
         assert_eq!(resumed, [false, tls_resumption, tls_resumption], "{version:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_taken_up_only_by_the_target_it_was_made_with() {
+    let (ours, theirs) = (authority(), authority());
+    for version in [&TLS12, &TLS13] {
+        let of = |authority: &Authority| {
+            let key = KeyPair::generate().unwrap();
+            let certificate = params().signed_by(&key, authority).unwrap();
+            server(certificate.der().clone(), &key, &[version], None)
+        };
+        let good = of(&ours);
+        // Another server, with another certificate, that knows the sessions of the first.
+        let mut bad = Arc::unwrap_or_clone(of(&theirs));
+        bad.session_storage = Arc::clone(&good.session_storage);
+        let (good, bad) = (answering(good), answering(Arc::new(bad)));
+        let check = HealthCheck { tls_resumption: true, ..over_tls(verify(&ours, Some("web.internal"))) };
+        let prober = Prober::new(&check);
+        for _ in 0..2 {
+            let report = prober.probe(good.address(), "10.0.0.1", &Clock::start()).await;
+            judge(&report, Outcome::Pass, "ctr");
+            let report = prober.probe(bad.address(), "10.0.0.2", &Clock::start()).await;
+            judge(&report, failed(Failure::TlsCertificate), "c");
+        }
+        let resumed: Vec<_> = good.handshakes().into_iter().map(|handshake| handshake.resumed).collect();
+        assert_eq!(resumed, [false, true], "{version:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_sessions_of_many_targets_are_remembered() {
+    let mut config = Arc::unwrap_or_clone(self_signed(&[&TLS13], None));
+    config.session_storage = ServerSessionMemoryCache::new(2_000);
+    let backend = answering(Arc::new(config));
+    let prober = Prober::new(&HealthCheck { tls_resumption: true, ..over_tls(None) });
+    for resumed in [false, true] {
+        for target in 0..200 {
+            let report =
+                prober.probe(backend.address(), &format!("t{target}.internal"), &Clock::start()).await;
+            judge(&report, Outcome::Pass, "ctr");
+            let handshake = backend.handshakes().pop().unwrap();
+            assert_eq!(handshake.resumed, resumed, "{target}");
+        }
     }
 }
 
