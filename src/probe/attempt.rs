@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::io::Errno;
+use rustix::net::sockopt;
 
 use crate::model::failure::Failure;
 use crate::model::health_check::Close;
@@ -244,6 +245,9 @@ impl Attempt {
                 Err(Errno::AGAIN) => return Err(Pause::Wait(Interest::Writable)),
                 Err(errno) => self.not_sent(errno::outcome(Phase::Send, errno))?,
             }
+            // Session tickets come before the answer, and the answer may wait until they are confirmed. Where the
+            // kernel does not do it, the check is only slower.
+            _ = sockopt::set_tcp_quickack(self.socket()?.descriptor(), true);
             self.sent_all(clock);
         }
         Ok(())

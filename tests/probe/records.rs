@@ -66,6 +66,9 @@ fn the_request_comes_together_with_the_end_of_the_handshake() {
     read_once(&mut stream, &mut session);
     write_all(&mut stream, &mut session);
     assert_eq!(go_on(&mut attempt, &mut kit, &clock), None);
+    // What the target sends before its answer is confirmed at once.
+    let (socket, _) = attempt.watch().unwrap();
+    assert!(sockopt::tcp_quickack(socket).unwrap());
 
     read_once(&mut stream, &mut session);
     assert!(!session.is_handshaking());
