@@ -12,8 +12,12 @@ use crate::model::outcome::{Cause, Outcome};
 use crate::probe::errno::{self, Phase};
 use crate::probe::tls;
 
-/// A deadline noticed this much too late, or later, was missed by us.
+/// A deadline noticed later than this was missed by us, and one noticed earlier than [`COARSE`] was not; between them
+/// a tenth of the timeout decides.
 const LATE: Duration = Duration::from_millis(100);
+
+/// Timers are this coarse anyway.
+const COARSE: Duration = Duration::from_millis(20);
 
 /// What follows the host. The encodings are those ALB is said to send (docs/semantics.md, "What a check sends").
 const CLOSING: &str = "\r\nUser-Agent: ELB-HealthChecker/2.0\r\nAccept-Encoding: gzip, compressed\r\n\
@@ -72,7 +76,7 @@ impl Http1 {
 
     /// The deadline passed. Where we noticed that late, we may have been as late to send or to listen.
     pub(super) fn overdue(&self, phase: Phase, total: Duration) -> Outcome {
-        if total.saturating_sub(self.timeout) >= LATE.min(self.timeout) {
+        if total.saturating_sub(self.timeout) > (self.timeout / 10).clamp(COARSE, LATE) {
             return Outcome::Inconclusive(Cause::Overload);
         }
         Outcome::Fail(errno::timed_out(phase))
