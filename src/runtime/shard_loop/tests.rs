@@ -1,3 +1,5 @@
+//! A turn of the loop, done by hand: what commands and stops do to what is there.
+
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 
