@@ -43,7 +43,9 @@ pub(super) enum Transport {
 }
 
 impl Http1 {
-    pub(super) fn new(check: &HealthCheck) -> Self {
+    /// Prepares the checks that `check` describes.
+    #[must_use]
+    pub fn new(check: &HealthCheck) -> Self {
         let transport = match check.protocol {
             Protocol::Http => Transport::Plain,
             Protocol::Https => tls::Client::new(check.verify.as_ref(), check.tls_resumption)
@@ -58,10 +60,11 @@ impl Http1 {
         }
     }
 
-    /// Writes the request into `buffer`, in place of what was there.
+    /// Writes the request to the target `id` (as for [`Prober::probe`](super::Prober::probe)) and `port` into `buffer`,
+    /// in place of what was there.
     ///
     /// Rendered for each check: that costs some ten nanoseconds, and keeping it would cost 200 bytes a target.
-    pub(super) fn render(&self, buffer: &mut Vec<u8>, id: &str, port: u16) {
+    pub fn render(&self, buffer: &mut Vec<u8>, id: &str, port: u16) {
         buffer.clear();
         buffer.extend_from_slice(self.opening.as_bytes());
         // The port is always written, as ALB writes it; an IPv6 address stands in brackets (RFC 3986, section 3.2.2).
