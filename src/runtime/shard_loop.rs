@@ -160,7 +160,7 @@ impl Loop {
             roster: Roster::default(),
             records,
             flights: Flights::default(),
-            step: pace::step(0.0),
+            step: pace::step(0.0, None),
             unsaid: Vec::new(),
             dirty: false,
             published: Tick(0),
@@ -211,7 +211,7 @@ impl Loop {
                 Task::Resolved(key, resolution) => self.on_resolved(key, resolution, now),
             }
         }
-        self.step = pace::step(self.shard.offered_rate());
+        self.step = pace::step(self.shard.offered_rate(), self.shard.shortest_interval());
     }
 
     fn on_resolved(&mut self, key: Key, resolution: Resolution, now: Tick) {
