@@ -1,20 +1,26 @@
-//! What one check costs: a whole attempt over loopback, from the socket to the verdict, plain and over TLS.
+//! What one check costs: a whole attempt over loopback, from the socket to the verdict, plain and over TLS; and its
+//! parts that need no kernel, the request written and the response head read.
 //!
 //! The server is a thread of this process that does as little as it can, so the figure is an upper bound of ours.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot be set up has nothing to measure")]
 
+use std::hint::black_box;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use tgprobe::model::health_check::{HealthCheck, Protocol};
 use tgprobe::model::outcome::Outcome;
 use tgprobe::probe::Prober;
+use tgprobe::probe::head::{Head, Verdict};
+use tgprobe::probe::http1::Http1;
 use tgprobe::runtime::clock::Clock;
+
+mod heads;
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nServer: bench\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
 
@@ -69,5 +75,26 @@ fn probe(criterion: &mut Criterion) {
     one_check(criterion, "probe/https", Protocol::Https, tls);
 }
 
-criterion_group!(benches, probe);
+fn render(criterion: &mut Criterion) {
+    let http1 = Http1::new(&HealthCheck::default());
+    let mut buffer = Vec::new();
+    criterion.bench_function("render", |bencher| {
+        bencher.iter(|| {
+            http1.render(&mut buffer, black_box("10.0.0.5"), black_box(8080));
+            black_box(buffer.len())
+        });
+    });
+}
+
+fn parse(criterion: &mut Criterion) {
+    let mut table = criterion.benchmark_group("parse");
+    for (name, head) in [("typical", heads::typical()), ("large", heads::large())] {
+        table.throughput(Throughput::Bytes(u64::try_from(head.len()).unwrap()));
+        table.bench_function(name, |bencher| {
+            bencher.iter(|| assert_eq!(Head::new().feed(black_box(&head)), Verdict::Final { status: 200 }));
+        });
+    }
+}
+
+criterion_group!(benches, probe, render, parse);
 criterion_main!(benches);

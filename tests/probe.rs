@@ -109,6 +109,20 @@ async fn a_connection_ends_by_a_reset_or_in_turn() {
     }
 }
 
+/// One check with the sockets and buffers of `kit`, as a shard makes it.
+fn probe_from(kit: &mut Kit, prober: &Prober, address: SocketAddr, clock: &Clock) -> Report {
+    let (id, mut attempt) = (address.ip().to_string(), prober.attempt(address, clock));
+    loop {
+        if let Some(report) = attempt.step(&id, kit, clock) {
+            return report;
+        }
+        if attempt.remaining(clock).is_zero() {
+            return attempt.expire(&id, kit, clock);
+        }
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn a_socket_that_is_used_again_makes_a_connection_of_its_own() {
     let good = Backend::start(Behaviour::Answer(OK));
@@ -118,13 +132,7 @@ fn a_socket_that_is_used_again_makes_a_connection_of_its_own() {
     let prober = Prober::new(&within(LONG));
     for _ in 0..20 {
         for (backend, status) in [(&good, 200), (&bad, 500), (&gone, 200), (&bad, 500)] {
-            let mut attempt = prober.attempt(backend.address(), &clock);
-            let report = loop {
-                match attempt.step("127.0.0.1", &mut kit, &clock) {
-                    Some(report) => break report,
-                    None => std::thread::yield_now(),
-                }
-            };
+            let report = probe_from(&mut kit, &prober, backend.address(), &clock);
             assert_eq!(report.status, Some(status), "{report:?}");
         }
     }
@@ -132,6 +140,22 @@ fn a_socket_that_is_used_again_makes_a_connection_of_its_own() {
     assert_eq!((good.connections(), bad.connections(), gone.connections()), (20, 40, 20));
     kit.close_idle_sockets();
     assert_eq!(kit.idle_sockets(), 0);
+}
+
+#[test]
+fn an_ipv4_address_written_as_ipv6_is_checked_over_ipv4_and_spoils_no_socket() {
+    let (clock, mut kit) = (Clock::start(), Kit::new());
+    let prober = Prober::new(&within(SHORT));
+    let old = Backend::start(Behaviour::Answer(OK));
+    let mapped = SocketAddr::new("::ffff:127.0.0.1".parse().unwrap(), old.address().port());
+    judge(&probe_from(&mut kit, &prober, mapped, &clock), Outcome::Pass, "cr");
+    let host = format!("\r\nHost: [::ffff:127.0.0.1]:{}\r\n", mapped.port());
+    assert!(String::from_utf8(old.received()).unwrap().contains(&host));
+    if TcpListener::bind("[::1]:0").is_ok() {
+        let new = Backend::listen("[::1]:0", Behaviour::Answer(OK));
+        judge(&probe_from(&mut kit, &prober, new.address(), &clock), Outcome::Pass, "cr");
+    }
+    judge(&probe_from(&mut kit, &prober, old.address(), &clock), Outcome::Pass, "cr");
 }
 
 #[tokio::test]

@@ -178,16 +178,23 @@ impl Typed {
         problems.clash(place.clone(), message);
     }
 
+    /// The verdict on a target comes at most one and a half intervals and the timeout after the one before
+    /// (docs/semantics.md, "Rules between fields"); with less than that to wait, a healthy target would flap.
     fn stale_after_fits(&self, default: &HealthCheck, problems: &mut Problems<'_>) {
-        if let (Field::Given(stale), Some((interval, _))) =
-            (&self.stale_after, self.interval.known(default.interval))
-            && stale.value < interval
-        {
-            let (found, interval) = (duration::print(stale.value), duration::print(interval));
-            problems.clash(
-                stale.place.clone(),
-                format!("found \"{found}\"; allowed: at least one interval, \"{interval}\""),
+        let (Field::Given(stale), Some((interval, _)), Some((timeout, _))) =
+            (&self.stale_after, self.interval.known(default.interval), self.timeout.known(default.timeout))
+        else {
+            return;
+        };
+        let least = interval * 2 + timeout;
+        if stale.value < least {
+            let [found, least, interval, timeout] =
+                [stale.value, least, interval, timeout].map(duration::print);
+            let message = format!(
+                "found \"{found}\"; allowed: at least two intervals of \"{interval}\" and the timeout of \
+                 \"{timeout}\", \"{least}\""
             );
+            problems.clash(stale.place.clone(), message);
         }
     }
 }

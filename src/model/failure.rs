@@ -148,7 +148,7 @@ const NAMINGS: [Naming; Failure::KINDS] = [
     failed("name_not_found", "The name does not exist in DNS."),
     failed("no_address", "The name exists in DNS and has no address."),
     failed("connect_refused", "Nothing listens on this port, or a firewall rejects it."),
-    failed("connect_unreachable", "There is no route to this address."),
+    failed("connect_unreachable", "The network says there is no way to this address."),
     failed("connect_reset", "The connection was reset while it was being made."),
     timed_out(
         "connect_timeout",

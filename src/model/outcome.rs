@@ -24,7 +24,7 @@ pub enum Cause {
     NoLocalPort,
     /// No memory or buffer space left in the kernel.
     NoBuffers,
-    /// A local rule or a missing address family forbids the connection.
+    /// A local rule, or a missing address family or route, forbids the connection.
     NotPermitted,
     /// The resolver failed, timed out or has not answered yet.
     Resolver,

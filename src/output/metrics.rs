@@ -25,7 +25,11 @@ const FAMILIES: [Family; 21] = [
     ("tgprobe_build_info", "A constant 1, labelled with the version.", GAUGE),
     ("tgprobe_check_duration_seconds", "How long checks with a verdict took.", HISTOGRAM),
     ("tgprobe_check_failures_total", "Checks that failed, by what failed.", COUNTER),
-    ("tgprobe_check_lateness_seconds", "From the moment a check was due to its start.", HISTOGRAM),
+    (
+        "tgprobe_check_lateness_seconds",
+        "From when a group of checks was due to the start of each.",
+        HISTOGRAM,
+    ),
     ("tgprobe_checks_in_flight", "Checks running now.", GAUGE),
     ("tgprobe_checks_in_flight_limit", "Checks that may run at once.", GAUGE),
     ("tgprobe_checks_inconclusive_total", "Checks without a verdict, by our own trouble.", COUNTER),

@@ -58,6 +58,10 @@ pub(super) fn outcome(phase: Phase, errno: Errno) -> Outcome {
             Outcome::Fail(reset(phase))
         }
         Errno::TIMEDOUT => Outcome::Fail(timed_out(phase)),
+        // Nothing has been sent yet, so this machine has no route, or one that it was told not to use.
+        Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::HOSTDOWN if phase == Phase::Dial => {
+            Outcome::Inconclusive(Cause::NotPermitted)
+        }
         Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::HOSTDOWN => unreachable(phase),
         // The rest of what Linux makes of an ICMP "destination unreachable"; from the socket calls they mean
         // something else.
@@ -115,8 +119,6 @@ mod tests {
         let resets = [F::ConnectReset, F::ConnectReset, F::TlsReset, F::SendReset, F::ResponseReset];
         let timeouts =
             [F::ConnectTimeout, F::ConnectTimeout, F::TlsTimeout, F::ResponseTimeout, F::ResponseTimeout];
-        let [.., tls, send, response] = timeouts;
-        let unreachable = [F::ConnectUnreachable, F::ConnectUnreachable, tls, send, response];
         for (errno, failures) in [
             (
                 Errno::CONNREFUSED,
@@ -127,9 +129,6 @@ mod tests {
             (Errno::PIPE, resets),
             (Errno::NOTCONN, resets),
             (Errno::TIMEDOUT, timeouts),
-            (Errno::HOSTUNREACH, unreachable),
-            (Errno::NETUNREACH, unreachable),
-            (Errno::HOSTDOWN, unreachable),
         ] {
             check(errno, failures.map(Outcome::Fail));
         }
@@ -140,6 +139,10 @@ mod tests {
         let far = Outcome::Fail(Failure::ConnectUnreachable);
         let ours = Outcome::Inconclusive(Cause::NotPermitted);
         check(Errno::ACCESS, [ours, far, ours, ours, ours]);
+        let (tls, late) = (Outcome::Fail(Failure::TlsTimeout), Outcome::Fail(Failure::ResponseTimeout));
+        for errno in [Errno::HOSTUNREACH, Errno::NETUNREACH, Errno::HOSTDOWN] {
+            check(errno, [ours, far, tls, late, late]);
+        }
         let ours = Outcome::Inconclusive(Cause::Internal);
         for errno in [Errno::NONET, Errno::NOPROTOOPT, Errno::OPNOTSUPP, Errno::PROTO] {
             check(errno, [ours, far, ours, ours, ours]);

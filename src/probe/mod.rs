@@ -12,7 +12,7 @@
 //! tokio's.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,11 +53,12 @@ impl Prober {
         Self::Http1(Arc::new(http1::Http1::new(check)))
     }
 
-    /// A check of the target at `address`, whose time begins now. Nothing is sent before its first step.
+    /// A check of the target at `address`, whose time begins now. Nothing is sent before its first step. An IPv4
+    /// address written as an IPv6 one is checked over IPv4.
     #[must_use]
     pub fn attempt(&self, address: SocketAddr, clock: &impl Stopwatch) -> Attempt {
         match self {
-            Self::Http1(http1) => Attempt::new(Arc::clone(http1), address, clock),
+            Self::Http1(http1) => Attempt::new(Arc::clone(http1), canonical(address), clock),
         }
     }
 
@@ -90,6 +91,18 @@ impl Prober {
                 return report;
             }
         }
+    }
+}
+
+/// An IPv4 address written as an IPv6 one (RFC 4291, section 2.5.5.2) as what it is.
+///
+/// A socket that was once connected to it by an IPv6 socket stays an IPv4 one within, and no IPv6 connection of it
+/// comes about ever after.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
+        // As it came, so that the zone of a link-local address stays.
+        IpAddr::V6(_) => address,
     }
 }
 

@@ -78,6 +78,9 @@ impl Socket {
 }
 
 /// Sockets between two checks.
+///
+/// None is made while an idle one could be used, nor beside an idle one of the other family, only in its place. So the
+/// sockets of a thread, connected and idle, are never more than the checks it ever had in flight at once.
 #[derive(Debug, Default)]
 pub(super) struct Sockets {
     v4: Vec<Socket>,
@@ -90,9 +93,26 @@ impl Sockets {
     /// # Errors
     /// What the kernel said when one had to be made.
     pub(super) fn take(&mut self, address: SocketAddr) -> Result<Socket, Errno> {
-        match self.idle(address).pop() {
-            Some(socket) => Ok(socket),
-            None => Socket::open(address),
+        self.take_or(address, Socket::open)
+    }
+
+    fn take_or(
+        &mut self,
+        address: SocketAddr,
+        open: impl Fn(SocketAddr) -> Result<Socket, Errno>,
+    ) -> Result<Socket, Errno> {
+        let (same, other) =
+            if address.is_ipv4() { (&mut self.v4, &mut self.v6) } else { (&mut self.v6, &mut self.v4) };
+        if let Some(socket) = same.pop() {
+            return Ok(socket);
+        }
+        drop(other.pop());
+        match open(address) {
+            Err(Errno::MFILE | Errno::NFILE) if !other.is_empty() => {
+                other.clear();
+                open(address)
+            }
+            opened => opened,
         }
     }
 
@@ -118,5 +138,58 @@ impl Sockets {
 
     fn idle(&mut self, address: SocketAddr) -> &mut Vec<Socket> {
         if address.is_ipv4() { &mut self.v4 } else { &mut self.v6 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    const V4: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 80);
+    const V6: SocketAddr = SocketAddr::new(std::net::IpAddr::V6(std::net::Ipv6Addr::LOCALHOST), 80);
+
+    /// Any socket will do where none is connected, and IPv4 ones can be had everywhere.
+    fn open(_: SocketAddr) -> Result<Socket, Errno> {
+        Socket::open(V4)
+    }
+
+    /// So many idle IPv4 sockets.
+    fn idle(count: usize) -> Sockets {
+        let mut sockets = Sockets::default();
+        let taken: Vec<Socket> = (0..count).map(|_| sockets.take_or(V4, open).unwrap()).collect();
+        taken.into_iter().for_each(|socket| sockets.dissolve(socket, V4));
+        assert_eq!(sockets.len(), count);
+        sockets
+    }
+
+    #[test]
+    fn sockets_are_never_more_than_checks_were_in_flight() {
+        let mut sockets = idle(3);
+        let taken: Vec<Socket> = (0..2).map(|_| sockets.take_or(V6, open).unwrap()).collect();
+        assert_eq!(sockets.len(), 1);
+        taken.into_iter().for_each(|socket| sockets.dissolve(socket, V6));
+        assert_eq!(sockets.len(), 3);
+        let taken = [V4, V6, V6, V4].map(|address| sockets.take_or(address, open).unwrap());
+        assert_eq!((taken.len(), sockets.len()), (4, 0));
+    }
+
+    #[test]
+    fn where_descriptors_run_out_the_idle_ones_are_given_up() {
+        for errno in [Errno::MFILE, Errno::NFILE] {
+            let (mut sockets, tries) = (idle(3), Cell::new(0));
+            let taken = sockets.take_or(V6, |address| {
+                tries.set(tries.get() + 1);
+                if tries.get() == 1 { Err(errno) } else { open(address) }
+            });
+            assert!(taken.is_ok(), "{errno}");
+            assert_eq!((tries.get(), sockets.len()), (2, 0), "{errno}");
+            let nothing_to_give = sockets.take_or(V6, |_| Err(errno));
+            assert_eq!(nothing_to_give.err(), Some(errno));
+        }
+        let (mut sockets, other) = (idle(3), Errno::NOBUFS);
+        assert_eq!(sockets.take_or(V6, |_| Err(other)).err(), Some(other));
+        assert_eq!(sockets.len(), 2, "no descriptor is missing");
     }
 }

@@ -23,11 +23,21 @@ enum Batch {
     Resolved(Key, Resolution),
 }
 
-/// The tasks of one shard. Not bounded here: the mailbox bounds the batches, and a name has one answer under way.
+/// Batches that may wait here; further ones stay in the mailbox, which makes its senders wait. One task a batch is the
+/// rule for answers of the resolver, and some turns' worth of them keeps the loop busy.
+const LENGTH: usize = 1_024;
+
+/// The tasks of one shard.
 #[derive(Debug, Default)]
 pub struct Backlog(VecDeque<Batch>);
 
 impl Backlog {
+    /// Whether another batch may be taken.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.0.len() < LENGTH
+    }
+
     /// Takes commands behind what is there.
     pub fn push_commands(&mut self, commands: Vec<Command>) {
         self.0.push_back(Batch::Commands(commands.into_iter()));

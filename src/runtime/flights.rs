@@ -127,9 +127,16 @@ impl Flights {
     /// When [`Flights::look`] or [`Flights::expire`] has something to do next.
     #[must_use]
     pub fn next(&self) -> Option<Tick> {
-        let young = self.young.first().and_then(|&slot| self.flights.get(usize_of(slot)));
+        // The first ones may be over already, by their deadline or a word of the poller.
+        let young = self.young.iter().find_map(|&slot| self.flights.get(usize_of(slot)));
         let look = young.map(|flight| flight.started + YOUNG);
         [look, self.deadlines.next()].into_iter().flatten().min()
+    }
+
+    /// Whether no check is under way.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.flights.is_empty()
     }
 
     /// Takes a check that ended.

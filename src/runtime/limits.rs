@@ -5,6 +5,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// Descriptors kept back for listeners, clients, logs, the resolver and the runtimes' own.
 const RESERVE: u64 = 256;
 
+/// Descriptors a shard holds beside its checks: what it waits with, what wakes it, and a second one of each.
+const PER_SHARD: u64 = 4;
+
 /// More checks at once than this no shard is asked for, whatever the descriptor limit.
 const CEILING: u64 = 1_000_000;
 
@@ -18,12 +21,16 @@ pub fn raise_descriptor_limit() -> u64 {
 }
 
 /// How many checks may be in flight on each of `shards` shards; at least one.
+///
+/// A check in flight is one descriptor. The sockets that lie idle on a shard need none beyond these: together with
+/// those connected they are never more than the checks that were in flight there at once (`src/probe/socket.rs`).
 #[must_use]
 pub fn in_flight_per_shard(descriptors: u64, configured: Option<u64>, shards: u16) -> u64 {
     // Half is kept back where descriptors are very few, so that the server still answers: some twenty are its own.
-    let reserve = RESERVE.min(descriptors / 2);
+    let shards = u64::from(shards.max(1));
+    let reserve = (RESERVE + PER_SHARD * shards).min(descriptors / 2);
     let total = configured.unwrap_or(u64::MAX).min(descriptors - reserve).min(CEILING);
-    (total / u64::from(shards.max(1))).max(1)
+    (total / shards).max(1)
 }
 
 #[cfg(test)]
@@ -33,11 +40,12 @@ mod tests {
     #[test]
     fn checks_in_flight_leave_descriptors_for_everything_else() {
         for (descriptors, configured, shards, each) in [
-            (20_000, None, 2, 9_872),
+            (20_000, None, 2, 9_868),
             (20_000, Some(100), 2, 50),
             (20_000, Some(1), 2, 1),
             (64, None, 1, 32),
-            (1_024, Some(5_000), 1, 768),
+            (1_024, Some(5_000), 1, 764),
+            (20_000, None, 64, 304),
             (u64::MAX, None, 1, 1_000_000),
         ] {
             assert_eq!(in_flight_per_shard(descriptors, configured, shards), each);

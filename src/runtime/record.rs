@@ -103,8 +103,11 @@ impl Slot {
     }
 
     /// Empties the place. It remembers whose it was, so that a reader with an old list knows that this one is gone.
-    pub fn forget(&self) {
-        self.write(|slot| slot.status[0].store(FORGOTTEN, Relaxed));
+    /// That of a later registration stays.
+    pub fn forget(&self, key: Key) {
+        if self.generation.load(Relaxed) == key.generation {
+            self.write(|slot| slot.status[0].store(FORGOTTEN, Relaxed));
+        }
     }
 
     /// The record of a registration.

@@ -65,7 +65,12 @@ pub fn resolve(name: &str, current: Option<IpAddr>) -> Resolution {
             };
         }
     };
-    let addresses: BTreeSet<IpAddr> = found.flatten().map(|info| info.sockaddr.ip()).collect();
+    choose(found.flatten().map(|info| info.sockaddr.ip()), current)
+}
+
+fn choose(found: impl Iterator<Item = IpAddr>, current: Option<IpAddr>) -> Resolution {
+    // An IPv4 address written as an IPv6 one is checked over IPv4, so it is one of the IPv4 addresses here too.
+    let addresses: BTreeSet<IpAddr> = found.map(|address| address.to_canonical()).collect();
     match current.filter(|current| addresses.contains(current)).or_else(|| addresses.first().copied()) {
         Some(address) => Resolution::Address(address),
         None => Resolution::NoAddress,
@@ -222,6 +227,16 @@ mod tests {
         assert_eq!(resolve("localhost", None), ADDRESS);
         let elsewhere = "192.0.2.1".parse().ok();
         assert_eq!(resolve("localhost", elsewhere), ADDRESS);
+    }
+
+    #[test]
+    fn an_ipv4_address_is_one_however_the_answer_writes_it() {
+        let found = ["fd00::1", "::ffff:192.0.2.9", "192.0.2.9"].map(|text| text.parse().unwrap());
+        let [new, written, old] = found;
+        assert_eq!(choose([new, written].into_iter(), None), Resolution::Address(old));
+        assert_eq!(choose([new, written].into_iter(), Some(old)), Resolution::Address(old));
+        assert_eq!(choose([new].into_iter(), Some(old)), Resolution::Address(new));
+        assert_eq!(choose([].into_iter(), Some(old)), Resolution::NoAddress);
     }
 
     #[test]

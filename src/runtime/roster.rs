@@ -81,7 +81,8 @@ impl Roster {
 
     /// Forgets a target, and its group with the last one.
     pub fn remove(&mut self, key: Key, admission: &mut Admission) -> Option<Local> {
-        let local = self.locals.get_mut(index_of(key)).and_then(Option::take)?;
+        let local =
+            self.locals.get_mut(index_of(key))?.take_if(|local| local.generation == key.generation)?;
         let name = &local.group.group.name;
         if let Some(members) = self.groups.get_mut(name) {
             members.targets -= 1;

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use crate::engine::machine::Transition;
 use crate::engine::place;
 use crate::engine::registry::Command;
-use crate::engine::shard::{Event, Job, Key, Shard};
+use crate::engine::shard::{Job, Key, Shard};
 use crate::model::failure::Failure;
 use crate::model::outcome::{Cause, Outcome, Report, Timings};
 use crate::model::target::TargetDescription;
@@ -28,11 +28,11 @@ use crate::runtime::pace;
 use crate::runtime::poller::{Events, Poller};
 use crate::runtime::resolver::Resolution;
 use crate::runtime::roster::Roster;
+use crate::runtime::shard_loop::told::PUBLISH_EVERY;
 use crate::runtime::telemetry::ShardStats;
 use crate::runtime::view::{Slots, View};
 
-/// Who waits for changes hears of one at most this much later.
-const PUBLISH_EVERY: Duration = Duration::from_millis(50);
+mod told;
 
 /// Checks started in one turn. More wait for the next turn, so that answers are read in between.
 const STARTS_PER_TURN: usize = 64;
@@ -42,6 +42,10 @@ const TASKS_PER_TURN: usize = 256;
 
 /// A turn that begins this much after it was due is a stall of ours; less is the coarseness of timers.
 const STALL: Duration = Duration::from_millis(10);
+
+/// While a check is under way the loop looks around this often, whatever it waits for. So if all of this process was
+/// stopped for a while in the middle of a check, that is noticed as a stall even where nothing else was due.
+const LOOK_AROUND: Duration = Duration::from_millis(50);
 
 /// What a shard is told.
 #[derive(Debug)]
@@ -87,6 +91,8 @@ struct Loop {
     shell: Shell,
     stats: Arc<ShardStats>,
     shard: Shard,
+    /// The mailbox may hold something that was not taken yet.
+    rang: bool,
     /// What was received and is not yet done.
     backlog: Backlog,
     roster: Roster,
@@ -113,7 +119,8 @@ pub fn drive(shell: Shell, poller: &Poller, mut inbox: mpsc::Receiver<Message>) 
     let mut wake = None;
     loop {
         let timeout = wake.map(|at| clock.until(at));
-        if poller.wait(timeout, &mut events, |name| ready.push(name)) && !state.hear(&mut inbox) {
+        state.rang |= poller.wait(timeout, &mut events, |name| ready.push(name));
+        if state.rang && !state.hear(&mut inbox) {
             return;
         }
         // One reading per turn: all decisions of a turn agree on what time it is.
@@ -148,11 +155,12 @@ impl Loop {
             shell,
             stats,
             shard: Shard::default(),
+            rang: false,
             backlog: Backlog::default(),
             roster: Roster::default(),
             records,
             flights: Flights::default(),
-            step: pace::step(0.0),
+            step: pace::step(0.0, None),
             unsaid: Vec::new(),
             dirty: false,
             published: Tick(0),
@@ -161,19 +169,23 @@ impl Loop {
         }
     }
 
-    /// Takes what is in the mailbox. False once it is closed.
+    /// Takes what is in the mailbox and fits the backlog. False once the mailbox is closed.
     fn hear(&mut self, inbox: &mut mpsc::Receiver<Message>) -> bool {
-        loop {
+        while self.backlog.has_room() {
             match inbox.try_recv() {
                 Ok(Message::Commands(commands)) => {
                     self.make_room(&commands);
                     self.backlog.push_commands(commands);
                 }
                 Ok(Message::Resolved(key, resolution)) => self.backlog.push_resolved(key, resolution),
-                Err(mpsc::error::TryRecvError::Empty) => return true,
+                Err(mpsc::error::TryRecvError::Empty) => {
+                    self.rang = false;
+                    return true;
+                }
                 Err(mpsc::error::TryRecvError::Disconnected) => return false,
             }
         }
+        true
     }
 
     /// Lets the tables grow once for all targets that are to come.
@@ -199,7 +211,7 @@ impl Loop {
                 Task::Resolved(key, resolution) => self.on_resolved(key, resolution, now),
             }
         }
-        self.step = pace::step(self.shard.offered_rate());
+        self.step = pace::step(self.shard.offered_rate(), self.shard.shortest_interval());
     }
 
     fn on_resolved(&mut self, key: Key, resolution: Resolution, now: Tick) {
@@ -224,6 +236,10 @@ impl Loop {
                 self.refresh(key, None);
             }
             Command::Update(key, group) => {
+                // A target that has just been forgotten takes no group with it.
+                if self.roster.get(key).is_none() {
+                    return;
+                }
                 let Some(new) = self.roster.group(&group, &self.shell.view, &mut self.admission) else {
                     return;
                 };
@@ -236,13 +252,19 @@ impl Loop {
             Command::Deregister(key) => {
                 self.shard.deregister(key, now);
                 self.refresh(key, None);
+                // What has ended leaves before the next command may put its successor in the same place.
+                self.take_events();
             }
         }
     }
 
     /// Starts checks that are due, as many as there is room for. True if more are due than one turn may start.
     fn start_due(&mut self, now: Tick) -> bool {
-        while let Some((share, job)) = self.admission.poll() {
+        let mut starts = STARTS_PER_TURN;
+        while starts > 0
+            && let Some((share, job)) = self.admission.poll()
+        {
+            starts -= 1;
             if self.shard.is_checked(job.key) {
                 self.shard.on_start(&job, now);
                 self.start(share, job, now);
@@ -253,7 +275,7 @@ impl Loop {
             }
         }
         let group = pace::latest(now, self.step);
-        for _ in 0..STARTS_PER_TURN {
+        for _ in 0..starts {
             let Some(job) = self.shard.poll_job(group) else { return false };
             let Some(share) = self.roster.get(job.key).map(|local| local.group.share) else {
                 // The rules and the loop forget a target in the same turn.
@@ -265,7 +287,7 @@ impl Loop {
                 self.start(share, job, now);
             }
         }
-        self.shard.next_check().is_some_and(|at| at <= group)
+        starts == 0 || self.shard.next_check().is_some_and(|at| at <= group)
     }
 
     /// Starts a check that has been admitted.
@@ -316,79 +338,19 @@ impl Loop {
         self.refresh(key, Some((done.started, done.report)));
     }
 
-    /// Takes in what the rules have decided this turn.
-    fn take_events(&mut self) {
-        while let Some(event) = self.shard.poll_event() {
-            match event {
-                Event::Changed(key, transition) => {
-                    let Some(local) = self.roster.get(key) else { continue };
-                    let (name, target) = (local.group.group.name.clone(), Arc::clone(&local.target));
-                    self.refresh(key, None);
-                    self.unsaid.push(Happening::Changed(name, target, transition));
-                }
-                Event::Removed(key) => {
-                    let Some(local) = self.roster.remove(key, &mut self.admission) else { continue };
-                    self.records.forget(key);
-                    self.dirty = true;
-                    let name = local.group.group.name.clone();
-                    let now = self.shell.clock.now();
-                    self.unsaid.push(Happening::Removed(name.clone(), local.target, key, now));
-                }
-            }
-        }
-    }
-
-    fn tell(&mut self, happening: Happening) {
-        use mpsc::error::TrySendError::{Closed, Full};
-        match self.shell.happenings.try_send((self.shell.number, happening)) {
-            Ok(()) => (),
-            // The registry must hear of it, so it waits for the next turn.
-            Err(Full((_, happening @ Happening::Removed(..)))) => self.unsaid.push(happening),
-            Err(Full((_, Happening::Checked(..)))) => (),
-            Err(Full((_, Happening::Changed(..) | Happening::Skipping(..))) | Closed(_)) => {
-                self.stats.events_dropped.add(1)
-            }
-        }
-    }
-
-    fn publish(&mut self, now: Tick) {
-        self.stats.in_flight.set(u64::try_from(self.admission.taken()).unwrap_or(u64::MAX));
-        self.stats.waiting.set(u64::try_from(self.admission.waiting()).unwrap_or(u64::MAX));
-        self.stats.skipped.set(self.shard.skipped());
-        if let Some(turn) = self.episode.look(self.shard.skipped(), now) {
-            self.tell(Happening::Skipping(turn, self.shard.offered_rate()));
-        }
-        // At once: the records that show it are written. Otherwise whoever sees a state and then asks for what follows
-        // would be told of that state again.
-        std::mem::take(&mut self.unsaid).into_iter().for_each(|happening| self.tell(happening));
-        let something_new = self.dirty || !self.unsaid.is_empty();
-        if something_new && self.published + PUBLISH_EVERY <= now {
-            self.published = now;
-            self.dirty = false;
-            self.shell.view.bump();
-        }
-    }
-
     fn next_wake(&self, now: Tick) -> Option<Tick> {
         let publish = (self.dirty || !self.unsaid.is_empty()).then(|| self.published + PUBLISH_EVERY);
         let at_once = (!self.backlog.is_empty()).then_some(now);
         let check = self.shard.next_check().map(|due| pace::start(due, self.step));
-        [at_once, check, self.shard.next_deadline(), self.flights.next(), self.episode.ends(), publish]
+        let look_around = (!self.flights.is_empty()).then(|| now + LOOK_AROUND);
+        let told = [self.episode.ends(), publish, look_around];
+        [at_once, check, self.shard.next_deadline(), self.flights.next()]
             .into_iter()
+            .chain(told)
             .flatten()
             .min()
     }
-
-    /// Brings a target's record up to date.
-    fn refresh(&mut self, key: Key, check: Option<(Tick, Report)>) {
-        let Some(status) = self.shard.status(key) else { return };
-        let Some(local) = self.roster.get(key) else { return };
-        let address = match local.resolution {
-            Resolution::Address(address) => Some(address),
-            Resolution::Pending | Resolution::NotFound | Resolution::NoAddress | Resolution::Trouble => None,
-        };
-        let check = check.as_ref().map(|(started, report)| (*started, report));
-        self.records.tell(key, &status, address, check);
-        self.dirty = true;
-    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,7 +84,7 @@ impl Slots {
     /// Empties the place of a registration that has ended.
     pub fn forget(&mut self, key: Key) {
         if let Some(slot) = slot(&self.chunks, key) {
-            slot.forget();
+            slot.forget(key);
         }
     }
 

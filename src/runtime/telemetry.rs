@@ -137,7 +137,7 @@ impl GroupStats {
 /// What has been counted for one shard.
 #[derive(Debug)]
 pub struct ShardStats {
-    /// From the moment a check was due to its start.
+    /// From the moment the group a check belongs to was due to its start.
     pub lateness: Histogram<12>,
     /// Checks running now.
     pub in_flight: Counter,

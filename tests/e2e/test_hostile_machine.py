@@ -64,6 +64,26 @@ def test_few_descriptors_and_many_black_holes_leave_good_targets_healthy(serve, 
     assert server.metric("tgprobe_targets", target_group="web", state="healthy") == len(good)
 
 
+def test_a_route_this_machine_does_not_have_is_blamed_on_no_target(serve, network):
+    # A network with nothing but loopback: no route leads anywhere, over IPv4 or IPv6.
+    targets = ["192.0.2.1:80", "192.0.2.2:80", "[2001:db8::1]:80"]
+    server = serve(config(group("web", targets, {"unhealthy_threshold": 1, "stale_after": "2s"})), network)
+    for target in targets:
+        found = server.wait_for("web", target, state="unavailable")
+        assert found["reason"] == "Elb.InternalError"
+        assert (found["last_check"]["result"], found["last_check"]["cause"]) == ("inconclusive", "not_permitted")
+    assert server.metric("tgprobe_transitions_total", **{"from": "initial", "to": "unavailable"}) == len(targets)
+    assert not server.metric("tgprobe_transitions_total", **{"from": "initial", "to": "unhealthy"})
+    labels = {"target_group": "web", "cause": "not_permitted"}
+    assert server.metric("tgprobe_checks_inconclusive_total", **labels) >= len(targets)
+    assert server.metric("tgprobe_check_failures_total", target_group="web", failure="connect_unreachable") == 0
+
+    network.run("ip", "route", "add", "unreachable", "192.0.2.0/24")
+    before = server.metric("tgprobe_checks_inconclusive_total", **labels)
+    eventually(lambda: server.metric("tgprobe_checks_inconclusive_total", **labels) >= before + 9)
+    assert {target["state"] for target in server.targets("web").values()} == {"unavailable"}
+
+
 def flapping(serve, plain, **how):
     """A server whose log grows quickly: every check changes the state of its one target."""
     backend = plain()

@@ -1,5 +1,7 @@
 //! What a shard tells, and when to ask it again.
 
+use std::time::Duration;
+
 use crate::engine::place::Grid;
 use crate::engine::queue::usize_of;
 use crate::engine::shard::{Event, Key, Shard, Status};
@@ -67,6 +69,12 @@ impl Shard {
     #[must_use]
     pub fn skipped(&self) -> u64 {
         self.skipped
+    }
+
+    /// The shortest interval of all targets with a place on a grid, one millisecond at least; `None` without any.
+    #[must_use]
+    pub fn shortest_interval(&self) -> Option<Duration> {
+        self.grids.keys().next().map(|&interval| Duration::from_millis(interval.into()))
     }
 
     /// Checks a second that all targets with a place on a grid ask for, whatever becomes of them.

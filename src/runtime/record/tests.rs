@@ -119,7 +119,9 @@ fn a_registration_is_found_from_its_first_record_to_its_end() {
     assert_eq!(slot.health(later(6)), Lookup::Forgotten);
     assert_eq!(slot.health(later(7)), Lookup::Found(INITIAL.health));
     assert_eq!(slot.health(later(8)), Lookup::Unpublished);
-    slot.forget();
+    slot.forget(later(6));
+    assert_eq!(slot.health(later(7)), Lookup::Found(INITIAL.health));
+    slot.forget(KEY);
     assert_eq!(slot.health(later(6)), Lookup::Forgotten);
     assert_eq!(slot.health(later(7)), Lookup::Forgotten);
     assert_eq!(slot.health(later(8)), Lookup::Unpublished);
