@@ -25,11 +25,6 @@ impl Kit {
     pub fn idle_sockets(&self) -> usize {
         self.sockets.len()
     }
-
-    /// Closes the idle sockets, so that their descriptors can serve elsewhere.
-    pub fn close_idle_sockets(&mut self) {
-        self.sockets.clear();
-    }
 }
 
 impl Default for Kit {

@@ -130,12 +130,6 @@ impl Sockets {
         self.v4.len() + self.v6.len()
     }
 
-    /// Closes all idle sockets: their descriptors are needed elsewhere.
-    pub(super) fn clear(&mut self) {
-        self.v4.clear();
-        self.v6.clear();
-    }
-
     fn idle(&mut self, address: SocketAddr) -> &mut Vec<Socket> {
         if address.is_ipv4() { &mut self.v4 } else { &mut self.v6 }
     }
