@@ -29,7 +29,8 @@ mod job;
 mod target;
 mod told;
 
-/// New targets on a shard that get a quick first check; more would be a burst (docs/semantics.md, "Schedule").
+/// New targets on a shard up to which they get a quick first check; of more it would be a burst (docs/semantics.md,
+/// "Schedule").
 pub const QUICK_FIRST_CHECKS: u64 = 200;
 
 /// Quick first checks lie this far apart: the last one still starts within 100 ms of registration, and no millisecond
@@ -49,6 +50,8 @@ pub struct Shard {
     events: VecDeque<Event>,
     /// Checked targets with a known address whose first check has not been started.
     fresh: u64,
+    /// Registrations that are known to follow the next one.
+    to_come: u64,
     skipped: u64,
 }
 
@@ -58,6 +61,11 @@ impl Shard {
         make_room(&mut self.targets, places);
         self.checks.make_room(places);
         self.deadlines.make_room(places);
+    }
+
+    /// Says how many registrations follow the next one, so that of many not the first are checked all at once.
+    pub fn expect(&mut self, registrations: u64) {
+        self.to_come = registrations;
     }
 
     /// Adds a target, or takes back the one at the same place if it is draining.
@@ -239,7 +247,7 @@ impl Shard {
                 let before = self.fresh;
                 self.fresh += 1;
                 // A quick first check while few targets are new; the place in the coming interval otherwise.
-                if before < QUICK_FIRST_CHECKS {
+                if before + self.to_come < QUICK_FIRST_CHECKS {
                     now + QUICK_STEP * u32::try_from(before).unwrap_or(0)
                 } else {
                     target.place_from(course, now)

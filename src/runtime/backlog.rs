@@ -29,44 +29,63 @@ const LENGTH: usize = 1_024;
 
 /// The tasks of one shard.
 #[derive(Debug, Default)]
-pub struct Backlog(VecDeque<Batch>);
+pub struct Backlog {
+    batches: VecDeque<Batch>,
+    /// Registrations among the commands.
+    registrations: u64,
+}
 
 impl Backlog {
     /// Whether another batch may be taken.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.0.len() < LENGTH
+        self.batches.len() < LENGTH
     }
 
     /// Takes commands behind what is there.
     pub fn push_commands(&mut self, commands: Vec<Command>) {
-        self.0.push_back(Batch::Commands(commands.into_iter()));
+        self.registrations =
+            commands.iter().filter(is_registration).fold(self.registrations, |sum, _| sum + 1);
+        self.batches.push_back(Batch::Commands(commands.into_iter()));
     }
 
     /// Takes an answer behind what is there.
     pub fn push_resolved(&mut self, key: Key, resolution: Resolution) {
-        self.0.push_back(Batch::Resolved(key, resolution));
+        self.batches.push_back(Batch::Resolved(key, resolution));
     }
 
     /// The next task, which is then no longer there.
     pub fn pop(&mut self) -> Option<Task> {
         loop {
-            match self.0.front_mut()? {
+            match self.batches.front_mut()? {
                 Batch::Commands(commands) => match commands.next() {
-                    Some(command) => return Some(Task::Command(command)),
-                    None => drop(self.0.pop_front()),
+                    Some(command) => {
+                        self.registrations -= u64::from(is_registration(&&command));
+                        return Some(Task::Command(command));
+                    }
+                    None => drop(self.batches.pop_front()),
                 },
                 &mut Batch::Resolved(key, resolution) => {
-                    self.0.pop_front();
+                    self.batches.pop_front();
                     return Some(Task::Resolved(key, resolution));
                 }
             }
         }
     }
 
+    /// How many targets are still to be taken in.
+    #[must_use]
+    pub fn registrations(&self) -> u64 {
+        self.registrations
+    }
+
     /// Whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.batches.is_empty()
     }
+}
+
+fn is_registration(command: &&Command) -> bool {
+    matches!(command, Command::Register(..))
 }

@@ -231,6 +231,7 @@ impl Loop {
                 let resolution = target.ip().map_or(Resolution::Pending, Resolution::Address);
                 let held = resolution == Resolution::Pending;
                 let hash = place::hash(group.group.name.as_str(), &target.to_string());
+                self.shard.expect(self.backlog.registrations());
                 self.shard.register(key, Arc::clone(&group.settings), hash, held, now);
                 self.roster.put(key, group, target, resolution);
                 self.refresh(key, None);

@@ -274,6 +274,29 @@ fn names_that_are_not_resolved_delay_no_other_targets_first_check() {
 }
 
 #[test]
+fn where_more_come_than_get_a_quick_check_none_does() {
+    let next_checks = |count: u64| {
+        let mut shard = Shard::default();
+        for index in 0..u32::try_from(count).unwrap() {
+            shard.expect(count - 1 - u64::from(index));
+            shard.register(key(index), Arc::new(settings()), u64::from(index), false, at(0));
+        }
+        let mut checks =
+            Vec::from_iter(std::iter::from_fn(|| shard.poll_job(at(9_999))).map(|job| job.due.since(at(0))));
+        checks.sort();
+        checks
+    };
+    let (few, many) = (next_checks(QUICK_FIRST_CHECKS), next_checks(QUICK_FIRST_CHECKS + 1));
+    assert!(few.last().is_some_and(|&last| last < Duration::from_millis(100)), "{few:?}");
+    let within = |end| many.iter().filter(|&&check| check < Duration::from_secs(end)).count();
+    assert_eq!(many.len(), 201);
+    assert!(
+        (1..10).all(|second| within(second).abs_diff(20 * usize::try_from(second).unwrap()) <= 4),
+        "{many:?}"
+    );
+}
+
+#[test]
 fn a_release_puts_no_check_off() {
     let mut shard = one();
     shard.release(key(0), at(500));
