@@ -30,9 +30,16 @@ use crate::runtime::view::{View, fail_open};
 /// dropped from logs and streams, never from the view.
 const HAPPENINGS: usize = 65_536;
 
+/// Happenings taken at a time, so that a new set need not wait for all of a storm.
+const BATCH: usize = 1_024;
+
 /// Changes of a group's fail-open state are looked for this often: often enough for a log line, rare enough to count
 /// all targets each time.
 const FAIL_OPEN_EVERY: Duration = Duration::from_millis(500);
+
+/// After happenings, the next ones are waited for this long. What comes alone is passed on at once; in a storm, being
+/// woken for every few of them took more time than all else that is done with them.
+const REST: Duration = Duration::from_millis(5);
 
 /// How the fleet is laid out.
 #[derive(Clone, Copy, Debug)]
@@ -151,7 +158,7 @@ impl Control {
     async fn run(mut self, mut wanted: mpsc::Receiver<Apply>, mut heard: mpsc::Receiver<(u16, Happening)>) {
         let clock = self.view.clock;
         let mut batch = Vec::new();
-        let mut look = None;
+        let (mut look, mut rest) = (None, None);
         loop {
             tokio::select! {
                 apply = wanted.recv() => {
@@ -159,13 +166,16 @@ impl Control {
                     self.apply(apply).await;
                     look = Some(clock.now() + FAIL_OPEN_EVERY);
                 }
-                count = heard.recv_many(&mut batch, 1_024) => {
+                count = heard.recv_many(&mut batch, BATCH), if rest.is_none() => {
                     if count == 0 {
                         return;
                     }
                     self.on_happenings(batch.drain(..)).await;
                     look = look.or_else(|| Some(clock.now() + FAIL_OPEN_EVERY));
+                    // A full batch says that more are there.
+                    rest = (count < BATCH).then(|| clock.now() + REST);
                 }
+                () = clock.sleep_until(rest.unwrap_or_default()), if rest.is_some() => rest = None,
                 () = clock.sleep_until(look.unwrap_or_default()), if look.is_some() => {
                     look = None;
                     self.look_for_fail_open();
