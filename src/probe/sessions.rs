@@ -14,7 +14,7 @@ use rustls::NamedGroup;
 use rustls::client::{ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSessionValue};
 use rustls::pki_types::ServerName;
 
-/// Targets of a group whose session is kept, one each. A session takes what the target sent to make it: its
+/// Targets of a group and thread whose session is kept, one each. A session takes what the target sent to make it: its
 /// certificates, once more its ticket, and some 500 bytes.
 const PLACES: usize = 10_000;
 
