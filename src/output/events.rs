@@ -27,8 +27,9 @@ struct Reset {
     message: &'static str,
 }
 
-const LOST: Reset =
-    Reset { message: "Events were lost since the one named by Last-Event-ID; read the target groups anew." };
+const LOST: Reset = Reset {
+    message: "Events were lost between the last one seen and the next; read the target groups anew.",
+};
 
 /// Follows transitions, from after `last` if named, of one group or of all.
 pub fn follow(view: Arc<View>, last: Option<EventId>, group: Option<String>) -> Response {
@@ -48,7 +49,7 @@ async fn feed(view: &View, writer: &Writer, last: Option<EventId>, group: Option
     writer.write(KEEP_ALIVE_COMMENT).await?;
     loop {
         changes.borrow_and_update();
-        let Resume { entries, last: newest, gap } = view.journal.after(last);
+        let Resume { entries, last: reached, gap, more } = view.journal.after(last);
         if gap {
             quiet = view.clock.now();
             writer.write(event("reset", None, &LOST)).await?;
@@ -57,7 +58,11 @@ async fn feed(view: &View, writer: &Writer, last: Option<EventId>, group: Option
             quiet = view.clock.now();
             writer.write(told(entry)).await?;
         }
-        last = newest;
+        last = reached;
+        if more {
+            // Behind what was lost, so that `reset` comes before it.
+            continue;
+        }
         tokio::select! {
             changed = changes.changed() => changed.map_err(|_| ())?,
             () = view.stopped() => return Ok(()),
@@ -83,4 +88,37 @@ fn told(entry: &Entry) -> String {
         description: entry.to.description(),
     };
     event("transition", Some(entry.id.to_string()), &data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::health::{State, TargetHealth};
+    use crate::model::target::TargetDescription;
+    use crate::model::target_group::GroupName;
+    use crate::model::tick::Tick;
+    use crate::runtime::view::Clock;
+
+    #[tokio::test]
+    async fn a_reset_stands_where_events_were_lost() {
+        let view = View::new(Clock::start(), 1);
+        let begin = view.journal.newest();
+        let write = || {
+            let target = TargetDescription { id: "10.0.0.1".into(), port: 80, zone: None };
+            let group = GroupName::parse("web").unwrap();
+            view.journal.record(Tick(1), group, Arc::new(target), State::Initial, TargetHealth::HEALTHY);
+        };
+        write();
+        write();
+        view.journal.record_loss();
+        write();
+        view.journal.record_loss();
+        // A stream tells what there is before it looks whether it is to end.
+        view.stop();
+        let body = follow(Arc::clone(&view), Some(begin), None).into_body();
+        let text = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        let text = String::from_utf8(text.to_vec()).unwrap();
+        let kinds: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("event: ")).collect();
+        assert_eq!(kinds, ["transition", "transition", "reset", "transition", "reset"], "{text}");
+    }
 }

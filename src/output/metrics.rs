@@ -40,7 +40,7 @@ const FAMILIES: [Family; 21] = [
     ("tgprobe_config_last_reload_successful", "Whether the latest configuration was taken.", GAUGE),
     (
         "tgprobe_events_dropped_total",
-        "Transitions not told to logs and streams, their queue being full.",
+        "Transitions and notices not told to logs and streams, their queue being full.",
         COUNTER,
     ),
     ("tgprobe_ready", "Whether every target was checked once, or had its first interval.", GAUGE),
@@ -208,14 +208,13 @@ impl Families {
     }
 
     fn histogram<const N: usize>(&mut self, name: &str, labels: &[(&str, &str)], histogram: &Histogram<N>) {
-        // Read first: a check that ends meanwhile must not make a bucket larger than all.
-        let buckets: Vec<_> = histogram.cumulative().collect();
-        let count = histogram.count();
-        for (bound, below) in buckets {
-            let bound = (number(bound) / 1_000_000.0).to_string();
+        let mut count = 0;
+        for (bound, below) in histogram.cumulative() {
+            let bound =
+                bound.map_or_else(|| "+Inf".to_owned(), |bound| (number(bound) / 1_000_000.0).to_string());
             self.sample(name, "_bucket", &[labels, &[("le", &bound)]].concat(), number(below));
+            count = below;
         }
-        self.sample(name, "_bucket", &[labels, &[("le", "+Inf")]].concat(), number(count));
         self.sample(name, "_sum", labels, number(histogram.sum_micros()) / 1_000_000.0);
         self.sample(name, "_count", labels, number(count));
     }
@@ -301,6 +300,32 @@ mod tests {
         ];
         let expected = expected.map(|line| format!("tgprobe_check_lateness_seconds{line}\n"));
         assert_eq!(text, expected.concat());
+    }
+
+    #[test]
+    fn a_histogram_that_is_written_meanwhile_counts_the_same_in_its_last_bucket_and_in_all() {
+        let histogram = Histogram::new(&[1_000]);
+        let over = std::sync::atomic::AtomicBool::new(false);
+        let render = || -> String {
+            let mut families = Families::default();
+            families.histogram("tgprobe_check_lateness_seconds", &[], &histogram);
+            families.0.into_iter().map(|(_, text)| text).collect()
+        };
+        let is_consistent = |text: &String| {
+            let numbers: Vec<&str> = text.lines().filter_map(|line| line.rsplit(' ').next()).collect();
+            matches!(numbers[..], [bucket, all, "0", count] if all == count && bucket == all)
+        };
+        let wrong = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Relaxed) {
+                    histogram.observe(std::time::Duration::ZERO);
+                }
+            });
+            let wrong = (0..5_000).map(|_| render()).find(|text| !is_consistent(text));
+            over.store(true, Relaxed);
+            wrong
+        });
+        assert_eq!(wrong, None);
     }
 
     #[test]

@@ -19,12 +19,6 @@ impl Kit {
     pub fn new() -> Self {
         Self { sockets: Sockets::default(), request: Vec::new(), answer: Box::new([0; CHUNK]) }
     }
-
-    /// How many descriptors of idle sockets are kept for the next checks.
-    #[must_use]
-    pub fn idle_sockets(&self) -> usize {
-        self.sockets.len()
-    }
 }
 
 impl Default for Kit {

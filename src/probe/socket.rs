@@ -125,11 +125,6 @@ impl Sockets {
         idle.push(socket);
     }
 
-    /// How many descriptors lie idle.
-    pub(super) fn len(&self) -> usize {
-        self.v4.len() + self.v6.len()
-    }
-
     fn idle(&mut self, address: SocketAddr) -> &mut Vec<Socket> {
         if address.is_ipv4() { &mut self.v4 } else { &mut self.v6 }
     }
@@ -138,8 +133,12 @@ impl Sockets {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
 
     use super::*;
+    use crate::model::health_check::HealthCheck;
+    use crate::probe::{Kit, Prober, Stopwatch};
 
     const V4: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 80);
     const V6: SocketAddr = SocketAddr::new(std::net::IpAddr::V6(std::net::Ipv6Addr::LOCALHOST), 80);
@@ -149,12 +148,16 @@ mod tests {
         Socket::open(V4)
     }
 
+    fn idle_count(sockets: &Sockets) -> usize {
+        sockets.v4.len() + sockets.v6.len()
+    }
+
     /// So many idle IPv4 sockets.
     fn idle(count: usize) -> Sockets {
         let mut sockets = Sockets::default();
         let taken: Vec<Socket> = (0..count).map(|_| sockets.take_or(V4, open).unwrap()).collect();
         taken.into_iter().for_each(|socket| sockets.dissolve(socket, V4));
-        assert_eq!(sockets.len(), count);
+        assert_eq!(idle_count(&sockets), count);
         sockets
     }
 
@@ -162,11 +165,40 @@ mod tests {
     fn sockets_are_never_more_than_checks_were_in_flight() {
         let mut sockets = idle(3);
         let taken: Vec<Socket> = (0..2).map(|_| sockets.take_or(V6, open).unwrap()).collect();
-        assert_eq!(sockets.len(), 1);
+        assert_eq!(idle_count(&sockets), 1);
         taken.into_iter().for_each(|socket| sockets.dissolve(socket, V6));
-        assert_eq!(sockets.len(), 3);
+        assert_eq!(idle_count(&sockets), 3);
         let taken = [V4, V6, V6, V4].map(|address| sockets.take_or(address, open).unwrap());
-        assert_eq!((taken.len(), sockets.len()), (4, 0));
+        assert_eq!((taken.len(), idle_count(&sockets)), (4, 0));
+    }
+
+    #[test]
+    fn a_check_takes_the_socket_that_the_one_before_has_left() {
+        struct Still;
+        impl Stopwatch for Still {
+            fn elapsed(&self) -> Duration {
+                Duration::ZERO
+            }
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let target = std::thread::spawn(move || {
+            for _ in 0..3 {
+                let (mut connection, _) = listener.accept().unwrap();
+                connection.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+                // Until it is reset.
+                _ = connection.read_to_end(&mut Vec::new());
+            }
+        });
+        let (prober, mut kit) = (Prober::new(&HealthCheck::default()), Kit::new());
+        for _ in 0..3 {
+            let mut attempt = prober.attempt(address, &Still);
+            while attempt.step("127.0.0.1", &mut kit, &Still).is_none() {
+                std::thread::yield_now();
+            }
+            assert_eq!(idle_count(&kit.sockets), 1);
+        }
+        target.join().unwrap();
     }
 
     #[test]
@@ -178,12 +210,12 @@ mod tests {
                 if tries.get() == 1 { Err(errno) } else { open(address) }
             });
             assert!(taken.is_ok(), "{errno}");
-            assert_eq!((tries.get(), sockets.len()), (2, 0), "{errno}");
+            assert_eq!((tries.get(), idle_count(&sockets)), (2, 0), "{errno}");
             let nothing_to_give = sockets.take_or(V6, |_| Err(errno));
             assert_eq!(nothing_to_give.err(), Some(errno));
         }
         let (mut sockets, other) = (idle(3), Errno::NOBUFS);
         assert_eq!(sockets.take_or(V6, |_| Err(other)).err(), Some(other));
-        assert_eq!(sockets.len(), 2, "no descriptor is missing");
+        assert_eq!(idle_count(&sockets), 2, "no descriptor is missing");
     }
 }

@@ -19,6 +19,7 @@ pub enum Task {
 /// Batches stay as they came, so that a large set is not copied while it waits.
 #[derive(Debug)]
 enum Batch {
+    /// Never none.
     Commands(vec::IntoIter<Command>),
     Resolved(Key, Resolution),
 }
@@ -44,6 +45,9 @@ impl Backlog {
 
     /// Takes commands behind what is there.
     pub fn push_commands(&mut self, commands: Vec<Command>) {
+        if commands.is_empty() {
+            return;
+        }
         self.registrations =
             commands.iter().filter(is_registration).fold(self.registrations, |sum, _| sum + 1);
         self.batches.push_back(Batch::Commands(commands.into_iter()));
@@ -56,19 +60,19 @@ impl Backlog {
 
     /// The next task, which is then no longer there.
     pub fn pop(&mut self) -> Option<Task> {
-        loop {
-            match self.batches.front_mut()? {
-                Batch::Commands(commands) => match commands.next() {
-                    Some(command) => {
-                        self.registrations -= u64::from(is_registration(&&command));
-                        return Some(Task::Command(command));
-                    }
-                    None => drop(self.batches.pop_front()),
-                },
-                &mut Batch::Resolved(key, resolution) => {
+        match self.batches.front_mut()? {
+            Batch::Commands(commands) => {
+                let command = commands.next();
+                if commands.as_slice().is_empty() {
                     self.batches.pop_front();
-                    return Some(Task::Resolved(key, resolution));
                 }
+                let command = command?;
+                self.registrations -= u64::from(is_registration(&&command));
+                Some(Task::Command(command))
+            }
+            &mut Batch::Resolved(key, resolution) => {
+                self.batches.pop_front();
+                Some(Task::Resolved(key, resolution))
             }
         }
     }
@@ -88,4 +92,24 @@ impl Backlog {
 
 fn is_registration(command: &&Command) -> bool {
     matches!(command, Command::Register(..))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_with_the_last_task() {
+        let key = Key { index: 0, generation: 1 };
+        let mut backlog = Backlog::default();
+        backlog.push_commands(Vec::new());
+        assert!(backlog.is_empty());
+        backlog.push_commands(vec![Command::Deregister(key), Command::Deregister(key)]);
+        backlog.push_resolved(key, Resolution::NotFound);
+        for left in [true, true, false] {
+            assert!(backlog.pop().is_some());
+            assert_eq!(!backlog.is_empty(), left);
+        }
+        assert!(backlog.pop().is_none());
+    }
 }

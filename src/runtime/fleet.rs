@@ -26,8 +26,8 @@ use crate::runtime::resolver::{self, Ask};
 use crate::runtime::shard_loop::{Happening, Message, Shell, drive};
 use crate::runtime::view::{View, fail_open};
 
-/// Happenings under way to the journal. At 100 bytes each a full queue is 6 MiB; beyond it transitions are counted as
-/// dropped from logs and streams, never from the view.
+/// Happenings under way to the journal. At 100 bytes each a full queue is 6 MiB; beyond it transitions are dropped from
+/// logs and streams, which say so, never from the view and the counters.
 const HAPPENINGS: usize = 65_536;
 
 /// Happenings taken at a time, so that a new set need not wait for all of a storm.
@@ -214,6 +214,7 @@ impl Control {
                 Happening::Changed(group, target, change) => {
                     self.tell(group, target, change.from, change.to, change.at);
                 }
+                Happening::Lost => self.tell_lost(shard),
                 Happening::Skipping(turn, rate) => self.tell_skipping(shard, turn, rate),
                 Happening::Checked(group, target, report) => log_check(&group, &target, &report),
                 Happening::Removed(group, target, key, at) => {
@@ -247,10 +248,17 @@ impl Control {
         let failure = to.failure.map(|failure| failure.naming().label);
         let description = to.description();
         info!(target_group = %group, target = %target, from = %from, to = %to.state, reason, failure, description, "Target changed state.");
-        if let Some(stats) = self.view.stats(&group) {
-            stats.transitions[from.index()][to.state.index()].add(1);
-        }
         self.view.journal.record(at, group, target, from, to);
+    }
+
+    fn tell_lost(&self, shard: u16) {
+        let dropped = self.view.shard_stats[usize::from(shard)].events_dropped.value();
+        warn!(
+            shard,
+            dropped,
+            "Transitions are missing from log and event streams: more came at once than their queue holds. No check and no state is lost."
+        );
+        self.view.journal.record_loss();
     }
 
     fn tell_skipping(&self, shard: u16, turn: Turn, rate: f64) {
@@ -309,5 +317,37 @@ fn ask(shard: u16, command: &Command) -> Option<Ask> {
             Some(Ask::Follow(target.id.clone(), (shard, *key)))
         }
         Command::Register(..) | Command::Update(..) | Command::Deregister(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::machine::Transition;
+    use crate::runtime::clock::Clock;
+
+    #[tokio::test]
+    async fn a_loss_stands_in_the_journal_between_what_came_before_and_after_it() {
+        let view = View::new(Clock::start(), 1);
+        let (asks, _asked) = mpsc::channel(1);
+        let registry = Registry::new(1);
+        let mut control = Control {
+            registry,
+            view: Arc::clone(&view),
+            shards: Vec::new(),
+            asks,
+            failing_open: BTreeMap::new(),
+        };
+        let changed = || {
+            let target = TargetDescription { id: "10.0.0.1".into(), port: 80, zone: None };
+            let change = Transition { from: State::Initial, to: TargetHealth::HEALTHY, at: Tick(1) };
+            (0, Happening::Changed(GroupName::parse("web").unwrap(), Arc::new(target), change))
+        };
+        let begin = view.journal.newest();
+        control.on_happenings([changed(), (0, Happening::Lost), changed()].into_iter()).await;
+        let before = view.journal.after(begin);
+        assert_eq!((before.entries.len(), before.gap, before.more), (1, false, true));
+        let after = view.journal.after(before.last);
+        assert_eq!((after.entries.len(), after.gap, after.more), (1, true, false));
     }
 }

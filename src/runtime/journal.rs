@@ -12,7 +12,8 @@ use crate::model::target::TargetDescription;
 use crate::model::target_group::GroupName;
 use crate::model::tick::Tick;
 
-/// Transitions kept for streams that resume: about two megabytes, and some minutes of a very bad day.
+/// Transitions kept for streams that resume, about two megabytes: days of a small fleet, and less than a second where
+/// 100,000 targets change at once. Who was cut off for longer is told to read anew.
 const CAPACITY: usize = 10_000;
 
 /// Names one event: the process that wrote it, by its start, and a number that grows by one.
@@ -64,19 +65,25 @@ pub struct Entry {
 /// Where a stream goes on.
 #[derive(Debug)]
 pub struct Resume {
-    /// Events after the one asked for, oldest first.
+    /// Events after the one asked for, oldest first, up to the next that were lost.
     pub entries: Vec<Arc<Entry>>,
-    /// The newest event there is; ask for what follows it next time.
+    /// How far this goes; ask for what follows it next time.
     pub last: EventId,
     /// Events were lost between the one asked for and the first one here.
     pub gap: bool,
+    /// Events were lost after the last one here, so that this is not all there is.
+    pub more: bool,
 }
+
+/// One place in the journal: a transition, or `None` where some were lost.
+type Line = Option<Arc<Entry>>;
 
 /// The latest transitions.
 #[derive(Debug)]
 pub struct Journal {
     boot: u64,
-    entries: Mutex<VecDeque<Arc<Entry>>>,
+    /// Without holes: the place of a line tells its number.
+    lines: Mutex<VecDeque<Line>>,
     newest: watch::Sender<u64>,
 }
 
@@ -84,7 +91,7 @@ impl Journal {
     /// An empty journal of a process started at `boot`.
     #[must_use]
     pub fn new(boot: Tick) -> Self {
-        Self { boot: boot.0, entries: Mutex::default(), newest: watch::Sender::new(0) }
+        Self { boot: boot.0, lines: Mutex::default(), newest: watch::Sender::new(0) }
     }
 
     /// Writes one transition down.
@@ -96,13 +103,21 @@ impl Journal {
         from: State,
         to: TargetHealth,
     ) {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        self.write(|id| Some(Arc::new(Entry { id, at, group, target, from, to })));
+    }
+
+    /// Writes down that transitions happened here of which nothing is known, for everyone who follows across it.
+    pub fn record_loss(&self) {
+        self.write(|_| None);
+    }
+
+    fn write(&self, line: impl FnOnce(EventId) -> Line) {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let number = *self.newest.borrow() + 1;
-        let id = EventId { boot: self.boot, number };
-        if entries.len() == CAPACITY {
-            entries.pop_front();
+        if lines.len() == CAPACITY {
+            lines.pop_front();
         }
-        entries.push_back(Arc::new(Entry { id, at, group, target, from, to }));
+        lines.push_back(line(EventId { boot: self.boot, number }));
         self.newest.send_replace(number);
     }
 
@@ -118,19 +133,24 @@ impl Journal {
         self.newest.subscribe()
     }
 
-    /// What has been written after `last`.
+    /// What has been written after `last`. Takes as long as it finds events: whoever writes waits meanwhile.
     #[must_use]
     pub fn after(&self, last: EventId) -> Resume {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let newest = *self.newest.borrow();
         let known = last.boot == self.boot && last.number <= newest;
         let after = if known { last.number } else { 0 };
-        let oldest = entries.front().map_or(newest + 1, |entry| entry.id.number);
-        let found = entries.iter().filter(|entry| entry.id.number > after).cloned().collect();
+        let forgotten = newest.saturating_sub(u64::try_from(lines.len()).unwrap_or(u64::MAX));
+        let start = usize::try_from(after.saturating_sub(forgotten)).unwrap_or(usize::MAX).min(lines.len());
+        let lost = lines.range(start..).take_while(|line| line.is_none()).count();
+        let entries: Vec<Arc<Entry>> = lines.range(start + lost..).map_while(Line::clone).collect();
+        let rest = lines.len() - (start + lost + entries.len());
+        let number = newest.saturating_sub(u64::try_from(rest).unwrap_or(u64::MAX));
         Resume {
-            entries: found,
-            last: EventId { boot: self.boot, number: newest },
-            gap: !known || after + 1 < oldest,
+            entries,
+            last: EventId { boot: self.boot, number },
+            gap: !known || after < forgotten || lost > 0,
+            more: rest > 0,
         }
     }
 }
@@ -179,6 +199,43 @@ mod tests {
         let resume = journal.after("7-10".parse().unwrap());
         assert!(!resume.gap);
         assert_eq!(resume.entries.len(), CAPACITY);
+    }
+
+    #[test]
+    fn what_was_lost_on_the_way_is_a_gap_where_it_was_lost() {
+        let journal = Journal::new(Tick(7));
+        write(&journal, 2);
+        journal.record_loss();
+        journal.record_loss();
+        write(&journal, 1);
+        journal.record_loss();
+        let mut last = "7-1".parse().unwrap();
+        let mut told = Vec::new();
+        loop {
+            let resume = journal.after(last);
+            told.push((numbers(&resume), resume.gap, resume.more));
+            last = resume.last;
+            if !resume.more {
+                break;
+            }
+        }
+        assert_eq!(told, [(vec![2], false, true), (vec![5], true, true), (vec![], true, false)]);
+        assert_eq!(last, journal.newest());
+        assert!(!journal.after(last).gap, "a gap is told once");
+        write(&journal, 1);
+        let resume = journal.after(last);
+        assert_eq!((numbers(&resume), resume.gap, resume.more), (vec![7], false, false));
+    }
+
+    #[test]
+    fn a_loss_is_a_gap_even_once_it_is_forgotten_itself() {
+        let journal = Journal::new(Tick(7));
+        write(&journal, 1);
+        journal.record_loss();
+        write(&journal, u64::try_from(CAPACITY).unwrap());
+        let resume = journal.after("7-1".parse().unwrap());
+        assert_eq!((resume.entries.len(), resume.gap, resume.more), (CAPACITY, true, false));
+        assert!(!journal.after("7-2".parse().unwrap()).gap);
     }
 
     #[test]

@@ -91,6 +91,8 @@ struct Name {
     /// Places in the shards' tables, and which registration is there now.
     followers: BTreeMap<(u16, u32), u32>,
     resolution: Resolution,
+    /// The address of the latest answer. A resolver that fails answers nothing, so this stays.
+    current: Option<IpAddr>,
     /// When it is looked up next; `None` while a lookup is running.
     next: Option<Tick>,
 }
@@ -108,7 +110,7 @@ pub async fn run(mut asks: mpsc::Receiver<Vec<Ask>>, shards: Vec<Mailbox>, clock
         while let Some((at, text)) = pop_due(&mut queue, now) {
             let Some(name) = names.get_mut(&text).filter(|name| name.next == Some(at)) else { continue };
             name.next = None;
-            running.spawn(look_up(text, name.resolution, Arc::clone(&permits)));
+            running.spawn(look_up(text, name.current, Arc::clone(&permits)));
         }
         let wake = queue.first().map(|(at, _)| *at);
         tokio::select! {
@@ -144,11 +146,7 @@ fn enqueue(queue: &mut BTreeSet<(Tick, Box<str>)>, names: &BTreeMap<Box<str>, Na
 }
 
 /// Runs one lookup on a thread of its own. One that panics is trouble of ours.
-async fn look_up(name: Box<str>, before: Resolution, permits: Arc<Semaphore>) -> (Box<str>, Resolution) {
-    let current = match before {
-        Resolution::Address(address) => Some(address),
-        Resolution::Pending | Resolution::NotFound | Resolution::NoAddress | Resolution::Trouble => None,
-    };
+async fn look_up(name: Box<str>, current: Option<IpAddr>, permits: Arc<Semaphore>) -> (Box<str>, Resolution) {
     let _permit = permits.acquire_owned().await;
     let asked = name.clone();
     let answer = tokio::task::spawn_blocking(move || resolve(&asked, current)).await;
@@ -164,6 +162,7 @@ fn on_ask(names: &mut BTreeMap<Box<str>, Name>, ask: Ask, now: Tick) -> Told {
             let name = names.entry(text).or_insert_with(|| Name {
                 followers: BTreeMap::new(),
                 resolution: Resolution::Pending,
+                current: None,
                 next: Some(now),
             });
             name.followers.insert((shard, key.index), key.generation);
@@ -197,6 +196,11 @@ fn on_answer(
     interval: Duration,
 ) -> Told {
     let Some(name) = names.get_mut(text) else { return Told::new() };
+    name.current = match resolution {
+        Resolution::Address(address) => Some(address),
+        Resolution::NotFound | Resolution::NoAddress => None,
+        Resolution::Pending | Resolution::Trouble => name.current,
+    };
     let good = matches!(resolution, Resolution::Address(_));
     name.next = Some(now + if good { interval } else { RETRY.min(interval) });
     let changed = name.resolution != resolution;
@@ -252,6 +256,30 @@ mod tests {
         let told = on_answer(&mut names, "web", Resolution::Trouble, Tick(20), interval);
         assert_eq!(told.len(), 2);
         assert_eq!(names["web"].next, Some(Tick(5_020)), "trouble is retried sooner");
+    }
+
+    #[test]
+    fn an_address_stays_in_use_while_the_resolver_fails() {
+        let mut names = BTreeMap::new();
+        _ = on_ask(&mut names, Ask::Follow("web".into(), FOLLOWER), Tick(0));
+        let found = ["192.0.2.3", "192.0.2.9"].map(|text| text.parse::<IpAddr>().unwrap());
+        let mut answer = |resolution| {
+            _ = on_answer(&mut names, "web", resolution, Tick(5), Duration::from_secs(30));
+            // What the next good lookup makes of the same answers.
+            choose(found.into_iter(), names["web"].current)
+        };
+        let [low, high] = found.map(Resolution::Address);
+        for (answered, next) in [
+            (high, high),
+            (Resolution::Trouble, high),
+            (Resolution::Trouble, high),
+            // An answer without it: the address is no longer among the answers.
+            (Resolution::NotFound, low),
+            (high, high),
+            (Resolution::NoAddress, low),
+        ] {
+            assert_eq!(answer(answered), next, "after {answered:?}");
+        }
     }
 
     #[test]

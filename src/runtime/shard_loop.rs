@@ -63,6 +63,8 @@ pub enum Happening {
     Changed(GroupName, Arc<TargetDescription>, Transition),
     /// A target's drain is over and it has been forgotten.
     Removed(GroupName, Arc<TargetDescription>, Key, Tick),
+    /// Targets of this shard entered other states, and there was no room to tell it.
+    Lost,
     /// Checks begin or cease to be skipped. With the rate of checks asked for, per second.
     Skipping(Turn, f64),
     /// A check ended; told only where single checks are logged.

@@ -1,7 +1,7 @@
 //! Counters and histograms the probing threads write and a scrape reads.
 //!
-//! Plain relaxed atomics: each is written by one or two threads and read a few times a minute, so a scrape costs the
-//! probing threads nothing and no count is ever lost.
+//! Plain relaxed atomics, read a few times a minute, so a scrape costs the probing threads nothing and no count is ever
+//! lost. A shard's are written by its own thread, a group's by the threads of all shards that have targets of it.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -11,13 +11,13 @@ use crate::model::health::State;
 use crate::model::outcome::{Cause, Outcome, Report};
 
 /// Upper bounds of the buckets of a check's duration, in microseconds: 1 ms to 10 s.
-pub const DURATION_BOUNDS: [u64; 13] = [
+const DURATION_BOUNDS: [u64; 13] = [
     1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000,
     10_000_000,
 ];
 
 /// Upper bounds of the buckets of our own lateness, in microseconds: 1 ms to 5 s.
-pub const LATENESS_BOUNDS: [u64; 12] =
+const LATENESS_BOUNDS: [u64; 12] =
     [1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000];
 
 /// A count that only grows.
@@ -47,7 +47,8 @@ impl Counter {
 pub struct Histogram<const N: usize> {
     bounds: &'static [u64; N],
     buckets: [Counter; N],
-    count: Counter,
+    /// Values above the last bound.
+    above: Counter,
     sum_micros: Counter,
 }
 
@@ -56,32 +57,25 @@ impl<const N: usize> Histogram<N> {
     #[must_use]
     pub fn new(bounds: &'static [u64; N]) -> Self {
         let buckets = std::array::from_fn(|_| Counter::default());
-        Self { bounds, buckets, count: Counter::default(), sum_micros: Counter::default() }
+        Self { bounds, buckets, above: Counter::default(), sum_micros: Counter::default() }
     }
 
     /// Counts one value.
     pub fn observe(&self, value: Duration) {
         let micros = u64::try_from(value.as_micros()).unwrap_or(u64::MAX);
         let bucket = self.bounds.partition_point(|&bound| bound < micros);
-        if let Some(bucket) = self.buckets.get(bucket) {
-            bucket.add(1);
-        }
-        self.count.add(1);
+        self.buckets.get(bucket).unwrap_or(&self.above).add(1);
         self.sum_micros.add(micros);
     }
 
-    /// `(upper bound in microseconds, values up to it)`, cumulative.
-    pub fn cumulative(&self) -> impl Iterator<Item = (u64, u64)> {
-        self.bounds.iter().zip(&self.buckets).scan(0, |sum, (bound, bucket)| {
+    /// `(upper bound in microseconds, values up to it)`, cumulative. The last one has no bound: it is how many values
+    /// there were. Each bucket is read once, so that none is larger than the next, whatever is counted meanwhile.
+    pub fn cumulative(&self) -> impl Iterator<Item = (Option<u64>, u64)> {
+        let bounded = self.bounds.iter().map(|bound| Some(*bound)).zip(&self.buckets);
+        bounded.chain([(None, &self.above)]).scan(0, |sum, (bound, bucket)| {
             *sum += bucket.value();
-            Some((*bound, *sum))
+            Some((bound, *sum))
         })
-    }
-
-    /// How many values there were.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.count.value()
     }
 
     /// The sum of all values, in microseconds.
@@ -132,6 +126,11 @@ impl GroupStats {
         }
         self.duration.observe(report.timings.total);
     }
+
+    /// Counts one transition.
+    pub fn count(&self, from: State, to: State) {
+        self.transitions[from.index()][to.index()].add(1);
+    }
 }
 
 /// What has been counted for one shard.
@@ -147,7 +146,8 @@ pub struct ShardStats {
     pub waiting: Counter,
     /// Places on the grid that passed without a check.
     pub skipped: Counter,
-    /// Transitions that were not told to logs and event streams because their queue was full.
+    /// Transitions, and notices that checks are skipped or no longer are, that were not told to logs and event streams
+    /// because their queue was full.
     pub events_dropped: Counter,
 }
 
@@ -175,7 +175,8 @@ mod tests {
             histogram.observe(Duration::from_micros(micros));
         }
         let counts: Vec<_> = histogram.cumulative().map(|(_, count)| count).collect();
-        assert_eq!(counts, [1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2]);
-        assert_eq!((histogram.count(), histogram.sum_micros()), (3, 60_002_001));
+        assert_eq!(counts, [1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3]);
+        assert_eq!(histogram.cumulative().last(), Some((None, 3)));
+        assert_eq!(histogram.sum_micros(), 60_002_001);
     }
 }

@@ -9,7 +9,8 @@
 //!   told older than it was when the snapshot was taken.
 //! - A transition is told to journal, log and streams after its record is written, so whoever hears of one and looks
 //!   sees it, or something later. Who reads a list and wants to follow what comes after takes the journal's newest
-//!   event first and the records then: an event that the list shows already may come again, none is missed.
+//!   event first and the records then: an event that the list shows already may come again, and none is missed unless
+//!   the stream says so in its place.
 //! - Whoever waits for [`View::changes`] and reads again misses no last state: the version is raised, at most every
 //!   50 ms for each shard, after the records it speaks of were written.
 
@@ -127,11 +128,17 @@ impl View {
             return false;
         }
         if !self.ready.load(Relaxed) && self.config.success_at.load(Relaxed) > 0 {
-            let snapshot = self.snapshot();
-            let settled = snapshot.groups.values().all(|group| snapshot.is_settled(group));
-            self.ready.store(settled, Relaxed);
+            self.look_at(&self.snapshot());
         }
         self.ready.load(Relaxed)
+    }
+
+    /// Becomes ready if every target was settled when `snapshot` was taken. That of another thread may be later and
+    /// have said so already, so nothing is taken back.
+    fn look_at(&self, snapshot: &Snapshot) {
+        if snapshot.groups.values().all(|group| snapshot.is_settled(group)) {
+            self.ready.store(true, Relaxed);
+        }
     }
 
     /// Makes `listings` what readers see, and keeps counters for exactly these groups.
@@ -221,10 +228,10 @@ impl Snapshot {
         let unchecked = !check.enabled || !listing.group.attributes.in_use;
         unchecked
             || self.targets(listing).all(|seen| {
-                let Some(record) = seen.record else { return false };
-                record.last_check.is_some()
-                    || seen.health.state == State::Draining
-                    || record.status.since + check.interval <= self.now
+                let checked = |record: &Record| {
+                    record.last_check.is_some() || record.status.since + check.interval <= self.now
+                };
+                seen.health.state == State::Draining || seen.record.as_ref().is_some_and(checked)
             })
     }
 }
@@ -235,12 +242,13 @@ fn told(listing: &Listing, listed: &Listed, status: Lookup<TargetHealth>) -> Opt
         (true, Lookup::Found(health)) => Some(health),
         // Registered but not yet published: the gap that AWS calls registration in progress.
         (true, Lookup::Unpublished) => Some(unpublished(listing)),
-        // Deregistered, and its shard may not have heard of it yet: a write is seen by the next read.
-        (false, Lookup::Found(_)) => {
+        // Deregistered, and its shard may not have heard of that yet, or not even of its registration: a write is seen
+        // by the next read.
+        (false, Lookup::Found(_) | Lookup::Unpublished) => {
             Some(TargetHealth::because(State::Draining, Reason::TargetDeregistrationInProgress))
         }
         // Its drain is over, perhaps since the list was made.
-        (false, Lookup::Unpublished) | (_, Lookup::Forgotten) => None,
+        (_, Lookup::Forgotten) => None,
     }
 }
 
@@ -260,8 +268,10 @@ mod tests {
     use crate::model::health_check::{HealthCheck, Protocol};
     use crate::model::target_group::{Attributes, TargetGroup};
 
-    #[test]
-    fn a_list_tells_each_target_as_it_is_when_it_is_read() {
+    const KEY: Key = Key { index: 0, generation: 1 };
+
+    /// A group with one target.
+    fn listing(registered: bool) -> Listing {
         let group = TargetGroup {
             name: GroupName::parse("web").unwrap(),
             protocol: Protocol::Http,
@@ -269,14 +279,13 @@ mod tests {
             health_check: HealthCheck::default(),
             attributes: Attributes::default(),
         };
-        let key = Key { index: 0, generation: 1 };
-        let target = TargetDescription { id: "10.0.0.1".into(), port: 80, zone: None };
-        let listed = |registered| Listed { target: Arc::new(target.clone()), shard: 0, key, registered };
-        let listing = |registered| Listing {
-            group: Arc::new(group.clone()),
-            desired: true,
-            targets: vec![listed(registered)],
-        };
+        let target = Arc::new(TargetDescription { id: "10.0.0.1".into(), port: 80, zone: None });
+        let listed = Listed { target, shard: 0, key: KEY, registered };
+        Listing { group: Arc::new(group), desired: true, targets: vec![listed] }
+    }
+
+    #[test]
+    fn a_list_tells_each_target_as_it_is_when_it_is_read() {
         let view = View::new(Clock::start(), 1);
         let mut slots = view.slots(0);
         let status = |health| Status {
@@ -296,11 +305,32 @@ mod tests {
             seen.map(|seen| seen.health)
         };
         let registering = TargetHealth::because(State::Initial, Reason::ElbRegistrationInProgress);
-        assert_eq!((told(true), told(false)), (Some(registering), None));
-        slots.tell(key, &status(TargetHealth::HEALTHY), None, None);
+        // Its shard may have heard of neither: what was never there cannot have ended.
+        assert_eq!((told(true), told(false)), (Some(registering), Some(draining)));
+        slots.tell(KEY, &status(TargetHealth::HEALTHY), None, None);
         assert_eq!((told(true), told(false)), (Some(TargetHealth::HEALTHY), Some(draining)));
         // The end of its drain is told even by a list made while it was registered.
-        slots.forget(key);
+        slots.forget(KEY);
         assert_eq!((told(true), told(false)), (None, None));
+    }
+
+    #[test]
+    fn who_looked_earlier_does_not_take_back_that_it_is_ready() {
+        let view = View::new(Clock::start(), 1);
+        let publish = |registered| {
+            let listing = listing(registered);
+            view.publish_listings(BTreeMap::from([(listing.group.name.clone(), Arc::new(listing))]));
+        };
+        publish(true);
+        let early = view.snapshot();
+        // A target that leaves is not waited for, whether or not its shard has heard of it.
+        publish(false);
+        let late = view.snapshot();
+        view.look_at(&early);
+        assert!(!view.is_ready());
+        view.look_at(&late);
+        assert!(view.is_ready());
+        view.look_at(&early);
+        assert!(view.is_ready());
     }
 }

@@ -97,3 +97,32 @@ fn while_a_check_is_under_way_a_stop_of_the_whole_process_would_be_noticed() {
     assert!(state.flights.next().unwrap() > later + LOOK_AROUND * 2);
     assert_eq!(state.next_wake(later), Some(later + LOOK_AROUND));
 }
+
+#[test]
+fn transitions_that_do_not_fit_the_queue_are_counted_and_their_loss_is_told() {
+    let group = group(80, Attributes::default());
+    let (mut state, mut heard) = shard_loop(&group);
+    let keys = || (0..20).map(|index| Key { index, generation: 1 });
+    let register =
+        (8_000..).zip(keys()).map(|(port, key)| Command::Register(key, Arc::clone(&group), target(port)));
+    state.backlog.push_commands(register.chain(keys().map(Command::Deregister)).collect());
+    let now = state.shell.clock.now();
+    state.carry_out(now);
+    state.publish(now);
+    let stats = state.shell.view.stats(&group.name).unwrap();
+    assert_eq!(stats.transitions[State::Initial.index()][State::Draining.index()].value(), 20);
+    assert_eq!(state.stats.events_dropped.value(), 4);
+    let mut hear =
+        || -> Vec<Happening> { std::iter::from_fn(|| heard.try_recv().ok().map(|(_, told)| told)).collect() };
+    // While there is no room for it, it waits.
+    state.publish(now);
+    let told = hear();
+    assert!(told.len() == 16 && told.iter().all(|told| matches!(told, Happening::Changed(..))), "{told:?}");
+    assert!(state.next_wake(now).is_some_and(|wake| wake <= now + PUBLISH_EVERY));
+    state.publish(now + PUBLISH_EVERY);
+    let told = hear();
+    assert!(matches!(told[..], [Happening::Lost]), "{told:?}");
+    state.publish(now + PUBLISH_EVERY * 2);
+    assert!(hear().is_empty());
+    assert_eq!(state.stats.events_dropped.value(), 4);
+}

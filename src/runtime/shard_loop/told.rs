@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::error::TrySendError::{Closed, Full};
 
 use crate::engine::shard::{Event, Key};
+use crate::model::health::State;
 use crate::model::outcome::Report;
 use crate::model::tick::Tick;
 use crate::runtime::resolver::Resolution;
@@ -22,11 +23,14 @@ impl Loop {
                 Event::Changed(key, transition) => {
                     let Some(local) = self.roster.get(key) else { continue };
                     let (name, target) = (local.group.group.name.clone(), Arc::clone(&local.target));
+                    // Counted here: from here on it may be dropped.
+                    local.group.stats.count(transition.from, transition.to.state);
                     self.refresh(key, None);
                     self.unsaid.push(Happening::Changed(name, target, transition));
                 }
                 Event::Removed(key) => {
                     let Some(local) = self.roster.remove(key, &mut self.admission) else { continue };
+                    local.group.stats.count(State::Draining, State::Unused);
                     self.records.forget(key);
                     self.dirty = true;
                     let name = local.group.group.name.clone();
@@ -42,10 +46,21 @@ impl Loop {
             Ok(()) => (),
             // The registry must hear of it, so it waits for the next turn.
             Err(Full((_, happening @ Happening::Removed(..)))) => self.unsaid.push(happening),
+            Err(Full((_, Happening::Lost))) => self.owe_lost(),
             Err(Full((_, Happening::Checked(..)))) => (),
-            Err(Full((_, Happening::Changed(..) | Happening::Skipping(..))) | Closed(_)) => {
-                self.stats.events_dropped.add(1)
+            Err(Full((_, Happening::Changed(..)))) => {
+                self.stats.events_dropped.add(1);
+                self.owe_lost();
             }
+            Err(Full((_, Happening::Skipping(..))) | Closed(_)) => self.stats.events_dropped.add(1),
+        }
+    }
+
+    /// Whoever follows transitions must hear that some are missing, behind those that came before them: then what is
+    /// read anew is later than all that was told. Many in a row are told as one.
+    fn owe_lost(&mut self) {
+        if !matches!(self.unsaid.last(), Some(Happening::Lost)) {
+            self.unsaid.push(Happening::Lost);
         }
     }
 
