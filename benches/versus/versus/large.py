@@ -4,7 +4,7 @@ import pathlib
 import statistics
 import time
 
-from . import api
+from . import api, machine
 from .point import Failed, begin, settle, window
 from .probers import Point
 from .witness import index, running
@@ -66,20 +66,23 @@ def scrape(prober, limit, witness, folder):
     try:
         settle(process, point, witness)
         time.sleep(point.interval / 1000)
+        calm = window(process, point, witness, point.interval / 1000)
         witness("start", point.interval)
         took, size = [], 0
-        until = time.monotonic() + point.interval / 1000
-        while time.monotonic() < until:
+        began, busy = time.monotonic(), machine.busy()
+        while time.monotonic() < began + point.interval / 1000:
             status, body, seconds = api.call(prober, "GET", "/metrics")
             if status != 200:
                 raise Failed(f"/metrics: {status}")
             took.append(seconds)
             size = len(body)
         seen = witness("report")
+        busy = (machine.busy() - busy) / (time.monotonic() - began)
         return {
             "kind": "scrape", "prober": prober.name, "limit": limit, "seconds": statistics.median(took),
             "slowest": max(took), "scrapes": len(took), "bytes": size, "error_p99": seen["error_p99"],
-            "error_max": seen["error_max"], "memory": process.memory(),
+            "error_max": seen["error_max"], "calm_error_p99": calm["error_p99"], "share": seen["rate"] / point.rate,
+            "busy": busy, "memory": process.memory(),
         }
     finally:
         process.stop()
