@@ -7,7 +7,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::response::Response;
 use criterion::{Criterion, criterion_group, criterion_main};
+use futures_util::FutureExt as _;
+use http_body_util::BodyExt as _;
 use tgprobe::engine::machine::Streak;
 use tgprobe::engine::registry::{Command, Registry};
 use tgprobe::engine::shard::Status;
@@ -18,7 +21,7 @@ use tgprobe::model::outcome::{Outcome, Report, Timings};
 use tgprobe::model::target::TargetDescription;
 use tgprobe::model::target_group::{Attributes, GroupName, TargetGroup};
 use tgprobe::model::tick::Tick;
-use tgprobe::output::json;
+use tgprobe::output::list;
 use tgprobe::output::metrics::Metrics;
 use tgprobe::runtime::clock::Clock;
 use tgprobe::runtime::view::{Key, Slots, View};
@@ -124,6 +127,17 @@ fn registry(criterion: &mut Criterion) {
     });
 }
 
+/// The bytes of an answer, taken piece by piece as a connection takes them.
+fn sent(answer: Response) -> usize {
+    let mut body = answer.into_body();
+    let mut bytes = 0;
+    // A list waits for nobody: the next piece is always there.
+    while let Some(piece) = body.frame().now_or_never().unwrap() {
+        bytes += black_box(piece.unwrap().into_data().unwrap()).len();
+    }
+    bytes
+}
+
 fn readers(criterion: &mut Criterion) {
     let (view, _slots, _) = filled();
     criterion.bench_function("snapshot", |bencher| bencher.iter(|| black_box(view.snapshot())));
@@ -147,8 +161,8 @@ fn readers(criterion: &mut Criterion) {
     }
     group.bench_function("render_json", |bencher| {
         bencher.iter(|| {
-            let text = |listing| serde_json::to_string(&json::targets(&snapshot, listing)).unwrap().len();
-            snapshot.groups.values().map(|listing| text(listing)).sum::<usize>()
+            let listings = snapshot.groups.values();
+            listings.map(|listing| sent(list::respond(snapshot.clone(), Arc::clone(listing)))).sum::<usize>()
         });
     });
 }

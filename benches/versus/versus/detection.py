@@ -71,6 +71,8 @@ def measure(prober, mode, witness, folder):
         process.stop()
         if log:
             prober.log_port = None
+    if events and events.lost:
+        raise Failed("the event stream lost events")
     return row | judge(turned, reported, arrivals, TIMEOUT if mode == "never" else 0)
 
 
@@ -86,9 +88,10 @@ def judge(turned, reported, arrivals, silent):
         lags.append((reported[at] - ideal) / 1e6)
         if len(after) >= FALL:
             delays.append((reported[at] - after[FALL - 1]) / 1e6 - silent)
-    false = len([at for at in reported if at not in turned])
+    told = reported.keys() & turned.keys()
     return {
-        "turned": len(turned), "reported": len(lags), "false": false,
+        "turned": len(turned), "reported": len(told), "missing": len(turned) - len(told),
+        "false": len(reported) - len(told), "unjudged": len(told) - len(lags),
         **{f"lag_{name}": spot(lags, share) for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1))},
         **{f"delay_{name}": spot(delays, share) for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1))},
     }
@@ -112,8 +115,10 @@ def run(chosen, witness, folder, rounds, note):
                 if "error" in row:
                     print(f"  detection {mode:<5} round {turn + 1}  {prober.name:<18} {row['error']}", flush=True)
                     continue
-                told = f"{row['reported']} of {row['turned']} reported"
-                if row["reported"]:
+                told = f"{row['reported']} of {row['turned']} reported, {row['false']} without cause"
+                if row["unjudged"]:
+                    told += f", {row['unjudged']} not checked before"
+                if row["lag_p99"] is not None:
                     told += f", lag p50 {row['lag_p50']:.1f} p99 {row['lag_p99']:.1f} ms"
                 if row["delay_p99"] is not None:
                     told += f", after the deciding check p99 {row['delay_p99']:.1f} ms"

@@ -4,7 +4,7 @@ import pathlib
 import statistics
 import time
 
-from . import api
+from . import api, machine
 from .point import Failed, begin, settle, window
 from .probers import Point
 from .witness import index, running
@@ -22,7 +22,6 @@ def reload(prober, witness, folder):
         time.sleep(point.interval / 1000)
         calm = window(process, point, witness, point.interval / 1000 + 1)
         events = api.Events(prober)
-        kept = [at for at in range(point.targets) if at % 100]
         targets = [at if at % 100 else point.targets + at // 100 for at in range(point.targets)]
         (folder / "tgprobe.toml").write_text(prober.config(point, witness.port, targets))
         # The second check of a new target comes after half an interval at the earliest: only the old ones are judged.
@@ -33,39 +32,57 @@ def reload(prober, witness, folder):
         during = witness("report")
         if status != 200:
             raise Failed(f"reload: {status} {body[:200]!r}")
-        unchanged = set(kept)
-        moved = [event for _, event in list(events.seen) if index(event["target"]) in unchanged]
+        seen = witness("seen")["seen"]
+        moved = told_of_change(point, events, seen)
         return {
-            "kind": "reload", "prober": prober.name, "seconds": took, "seen": witness("seen")["seen"],
+            "kind": "reload", "prober": prober.name, "seconds": took, "seen": seen,
             "error_max": during["error_max"], "error_p99": during["error_p99"], "calm_error_max": calm["error_max"],
-            "moved": len(moved), "memory": process.memory(),
+            "moved": moved, "memory": process.memory(),
         }
     finally:
         process.stop()
 
 
-def scrape(prober, limit, times, witness, folder):
-    """Asks for the metrics while all targets are checked; on both cores, as where somebody scrapes."""
+def told_of_change(point, events, seen):
+    """How many targets moved that were not changed. Silence proves nothing: what has to be told must have been."""
+    heard = list(events.seen)
+    gone = {index(event["target"]) for _, event in heard if event["to"] == "draining"}
+    removed = set(range(0, point.targets, 100))
+    if events.lost:
+        raise Failed("the event stream lost events")
+    if missing := removed - gone:
+        raise Failed(f"the event stream told of {len(removed) - len(missing)} of {len(removed)} targets that they drain")
+    if seen < point.targets + len(removed):
+        raise Failed(f"{seen} targets were checked, of {point.targets + len(removed)} there were before and after")
+    unchanged = set(range(point.targets)) - removed
+    return sum(index(event["target"]) in unchanged for _, event in heard)
+
+
+def scrape(prober, limit, witness, folder):
+    """Asks for the metrics, again and again for an interval; on both cores, as where somebody scrapes."""
     point = HUNDRED_THOUSAND
     before, prober.metrics_target_limit = prober.metrics_target_limit, limit
     process, _ = begin(prober, point, witness, folder, core=None)
     try:
         settle(process, point, witness)
         time.sleep(point.interval / 1000)
+        calm = window(process, point, witness, point.interval / 1000)
         witness("start", point.interval)
         took, size = [], 0
-        for _ in range(times):
+        began, busy = time.monotonic(), machine.busy()
+        while time.monotonic() < began + point.interval / 1000:
             status, body, seconds = api.call(prober, "GET", "/metrics")
             if status != 200:
                 raise Failed(f"/metrics: {status}")
             took.append(seconds)
             size = len(body)
-            time.sleep(1)
         seen = witness("report")
+        busy = (machine.busy() - busy) / (time.monotonic() - began)
         return {
             "kind": "scrape", "prober": prober.name, "limit": limit, "seconds": statistics.median(took),
-            "slowest": max(took), "bytes": size, "error_p99": seen["error_p99"], "error_max": seen["error_max"],
-            "memory": process.memory(),
+            "slowest": max(took), "scrapes": len(took), "bytes": size, "error_p99": seen["error_p99"],
+            "error_max": seen["error_max"], "calm_error_p99": calm["error_p99"], "share": seen["rate"] / point.rate,
+            "busy": busy, "memory": process.memory(),
         }
     finally:
         process.stop()

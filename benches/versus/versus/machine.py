@@ -16,6 +16,9 @@ SETTINGS = (
     "net.ipv4.tcp_max_tw_buckets",
 )
 
+#: Most connections that wait to be accepted: what is set while we measure, and the kernel's own default.
+BACKLOG, RAISED, USUAL = "net.core.somaxconn", "65535", "4096"
+
 
 def facts():
     """What has to stand beside a number to be worth anything."""
@@ -50,39 +53,66 @@ def describe(found):
 
 def sysctl(name, value=None):
     """A kernel setting; sets it first where there is a value. None where it cannot be had."""
-    path = pathlib.Path("/proc/sys") / name.replace(".", "/")
     try:
         if value is not None:
-            path.write_text(str(value))
-        return path.read_text().strip()
+            _file(name).write_text(value)
+        return _file(name).read_text().strip()
     except OSError:
         return None
+
+
+def _file(name):
+    return pathlib.Path("/proc/sys") / name.replace(".", "/")
 
 
 @contextlib.contextmanager
 def alone(smoke=False):
     """Waits until nobody else measures, raises the backlog of listeners meanwhile, and puts it back.
 
-    One listener stands for all targets here, so its backlog has to hold what those of thousands of machines would. A
-    smoke test measures nothing: it waits for nobody and leaves the kernel as it is.
+    One listener stands for all targets here, so its backlog has to hold what those of thousands of machines would. The
+    lock file holds the value to put back while it is raised, so that the next run mends what a killed one left. A smoke
+    test measures nothing: it waits for nobody and leaves the kernel as it is.
     """
     if smoke:
         yield
         return
-    with open(pathlib.Path(tempfile.gettempdir()) / "tgprobe-versus.lock", "w") as lock:
+    with open(pathlib.Path(tempfile.gettempdir()) / "tgprobe-versus.lock", "a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             print("another run measures on this machine; waiting for it to end", flush=True)
             fcntl.flock(lock, fcntl.LOCK_EX)
-        before = sysctl("net.core.somaxconn")
-        if sysctl("net.core.somaxconn", 65535) != "65535":
-            print(f"somaxconn stays at {before} (raising it needs root): bursts may be refused", flush=True)
+        found = sysctl(BACKLOG)
+        if not os.access(_file(BACKLOG), os.W_OK):
+            print(f"{BACKLOG} stays at {found} (raising it needs root): bursts may be refused", flush=True)
+            yield
+            return
+        lock.seek(0)
+        before = _original(found, lock.read().strip())
+        _hold(lock, before)
         try:
+            sysctl(BACKLOG, RAISED)
             yield
         finally:
-            if before is not None:
-                sysctl("net.core.somaxconn", before)
+            sysctl(BACKLOG, before)
+            _hold(lock, "")
+
+
+def _original(found, held):
+    """The backlog from before anybody raised it: what is set, or what the lock file holds where a run left it raised."""
+    if found != RAISED:
+        return found
+    if held.isdecimal():
+        return held
+    print(f"{BACKLOG} is {RAISED} and no lock file tells since when; it will be {USUAL} afterwards", flush=True)
+    return USUAL
+
+
+def _hold(lock, value):
+    """Makes the value all that stands in the lock file."""
+    lock.truncate(0)
+    lock.write(value)
+    lock.flush()
 
 
 def busy():

@@ -46,6 +46,7 @@ def window(process, point, witness, seconds):
     if ended := process.ended():
         raise Failed(ended)
     row["cpu_us"] = used * 1e6 / max(1, row["arrivals"])
+    row["witness_share"] = witness_used / took
     row["witness_us"] = witness_used * 1e6 / max(1, row["arrivals"])
     row["share"] = row["rate"] / point.rate
     row["memory"] = process.memory()

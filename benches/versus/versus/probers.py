@@ -1,6 +1,12 @@
 """The probers: how each is told to check so many targets, in the way its own documents advise.
 
-All send the same request over a new connection each, take 200 for good, fall after 2 failures and rise after 5 passes.
+All send `GET /health` over a new connection each, take 200 for good, fall after 2 failures and rise after 5 passes. Their
+headers differ a little, as each has a form of its own:
+
+- tgprobe: `Host` with the port, `User-Agent`, `Accept-Encoding`, `Connection: close`;
+- HAProxy: `host` without a port, `user-agent`, `connection: close`;
+- Envoy: `host` without a port and a `user-agent` of its own;
+- the floor: tgprobe's, with a `Host` without a port.
 """
 
 import json

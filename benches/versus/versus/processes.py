@@ -1,11 +1,17 @@
 """Processes we start: pinned, accounted to the nanosecond, and ended by their id."""
 
 import contextlib
+import ctypes
 import os
 import pathlib
 import signal
 import subprocess
 import time
+
+#: The C library, loaded before anything is forked.
+LIBC = ctypes.CDLL(None, use_errno=True)
+#: prctl(2): the signal a process gets when whoever started it is gone.
+PR_SET_PDEATHSIG = 1
 
 
 class Process:
@@ -14,7 +20,16 @@ class Process:
     def __init__(self, argv, output, core=None):
         self.argv = argv
         self.output = pathlib.Path(output)
-        before = (lambda: os.sched_setaffinity(0, {core})) if core is not None else None
+        parent = os.getpid()
+
+        def before():
+            # Even where we are killed and can end nothing any more, nothing stays behind.
+            LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if core is not None:
+                os.sched_setaffinity(0, {core})
+
         with open(self.output, "wb") as sink:
             self.child = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True, preexec_fn=before

@@ -38,8 +38,8 @@ def medians(rows, points, chosen):
     """The medians of every prober at every point, with ratios to the first prober."""
     rival = chosen[0].name
     head = [
-        "µs/check", f"× {rival}", "(rounds)", "arrived", "error p50", "p99", "max ms", "drift ms", "burst p99", "first",
-        "KiB/target",
+        "µs/check", f"× {rival}", "(rounds)", "arrived", "error p50", "p99", "max ms", "drift ms", "burst p99", "in 1 ms",
+        "first", "KiB/target",
     ]
     text = []
     for point in points:
@@ -62,6 +62,7 @@ def medians(rows, points, chosen):
                 number(median(mine, lambda row: row["error_max"]), ".1f"),
                 number(median(mine, lambda row: row["drift"]), "+.2f"),
                 number(median(mine, lambda row: row["burst"]["p99"]), ".2f"),
+                number(median(mine, lambda row: row["fine_burst"]["p99"]), ".2f"),
                 number(median(mine, lambda row: row["first_burst"]["p99"]), ".2f"),
                 number(median(mine, lambda row: row["memory"] / 1024 / row["targets"]), ".2f"),
             ])
@@ -81,5 +82,5 @@ def grid(table):
     lines = []
     for line in table:
         rest = [cell.rjust(width) for cell, width in zip(line[1:], widths[1:])] if len(line) == most else line[1:]
-        lines.append("  ".join([line[0].ljust(widths[0]), *rest]))
+        lines.append("  ".join([line[0].ljust(widths[0]), *rest]).rstrip())
     return "\n".join(lines) + "\n"

@@ -1,4 +1,7 @@
-"""HTTPS: nginx is every target, with a full handshake for each check. Its own log is the witness."""
+"""HTTPS: nginx is every target, with a full handshake for each check. Its own log is the witness.
+
+A round in which a session was resumed, an answer was not 200 or a check in a hundred was missing is no measurement.
+"""
 
 import collections
 import contextlib
@@ -86,13 +89,34 @@ def measure(prober, port, key, folder, seconds):
             lines = file.read().decode().splitlines()
     finally:
         process.stop()
-    sorts = collections.Counter(" ".join(line.split()[2:]) for line in lines)
-    return row | {
-        "cpu_us": used * 1e6 / max(1, len(lines)),
-        "share": len(lines) / took / point.rate,
-        "targets_seen": len({line.split()[1] for line in lines}),
-        "negotiated": dict(sorts),
+    return row | judge(lines, used, took, point)
+
+
+def judge(lines, used, took, point):
+    """The numbers of a window, and an `error` where it was not full handshakes and good answers throughout."""
+    requests = [line.split() for line in lines]
+    reused = sum(request[5] != "reused=." for request in requests)
+    bad = sum(request[6] != "200" for request in requests)
+    row = {
+        "cpu_us": used * 1e6 / max(1, len(requests)),
+        "share": len(requests) / took / point.rate,
+        "targets_seen": len({request[1] for request in requests}),
+        # Protocol, cipher and curve, as many times as each.
+        "negotiated": dict(collections.Counter(" ".join(request[2:5]) for request in requests)),
+        "reused": reused,
+        "not_200": bad,
     }
+    if reused or bad or row["share"] < 0.99:
+        row["error"] = f"{row['share']:.2%} arrived, {reused} with a resumed session, {bad} not answered with 200"
+    return row
+
+
+def negotiated(rows):
+    """What each prober negotiated, by name."""
+    found = {}
+    for row in rows:
+        found.setdefault(row["prober"], set()).update(row.get("negotiated", ()))
+    return {prober: " / ".join(sorted(sorts)) for prober, sorts in found.items() if sorts}
 
 
 def run(chosen, folder, rounds, seconds, note):
@@ -101,13 +125,17 @@ def run(chosen, folder, rounds, seconds, note):
         with nginx(folder, key) as port:
             if port is None:
                 return
+            rows = []
             for turn in range(rounds):
                 at = turn % len(chosen)
                 for prober in chosen[at:] + chosen[:at]:
                     row = note(measure(prober, port, key, folder, seconds) | {"round": turn})
+                    rows.append(row)
                     head = f"  {row['point']:>12} round {turn + 1}  {prober.name:<18}"
                     if "error" in row:
                         print(head, row["error"], flush=True)
                     else:
                         print(f"{head} {row['cpu_us']:6.1f} µs/check  {row['share']:7.2%} arrived  "
                               f"{' / '.join(row['negotiated'])}", flush=True)
+            if len(set(negotiated(rows).values())) > 1:
+                print(f"  {key}: the probers negotiated differently, so they did not do the same work", flush=True)

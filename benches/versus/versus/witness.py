@@ -49,6 +49,7 @@ class Witness:
     def stop(self):
         """Ends it."""
         with contextlib.suppress(OSError):
+            self.lines.close()
             self.socket.close()
         self.process.stop()
 

@@ -10,7 +10,7 @@
 //! | `mode FIRST LAST NAME [MS]` | from now on these targets are `ok`, `500`, `never`, `reset`, `slow` or `endless` |
 //! | `log FIRST LAST`, `logged` | writes down arrivals at these targets, and tells them |
 //!
-//! Times are nanoseconds of the monotonic clock. A range includes both its ends.
+//! Times are nanoseconds of the monotonic clock. A range includes both its ends. The witness ends when the connection does.
 
 use serde_json::{Value, json};
 

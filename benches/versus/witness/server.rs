@@ -112,7 +112,7 @@ impl Server {
         Ok(json!({ "port": port, "control": self.control_listener.local_addr()?.port() }))
     }
 
-    /// Serves until it is killed.
+    /// Serves until whoever controls it hangs up, or is gone: nobody is left to read what it sees then.
     pub(crate) fn run(&mut self) -> Result<(), Error> {
         let mut events: Vec<epoll::Event> = Vec::with_capacity(1024);
         loop {
@@ -127,7 +127,11 @@ impl Server {
                 match event.data.u64() {
                     LISTENER => self.accept(),
                     CONTROL_LISTENER => self.accept_control()?,
-                    CONTROL => self.obey()?,
+                    CONTROL => {
+                        if !self.obey()? {
+                            return Ok(());
+                        }
+                    }
                     data => {
                         let at = u32::try_from(data & u64::from(u32::MAX)).unwrap_or(u32::MAX);
                         let life = u32::try_from(data >> 32).unwrap_or(u32::MAX);
@@ -278,13 +282,13 @@ impl Server {
         Ok(())
     }
 
-    /// Carries out the commands that have come. A reader of the answers that stands still stops the witness.
-    fn obey(&mut self) -> Result<(), Error> {
-        let Some((stream, lines)) = &mut self.control else { return Ok(()) };
+    /// Carries out the commands that have come; false once there will be no more. A reader of the answers that stands
+    /// still stops the witness.
+    fn obey(&mut self) -> Result<bool, Error> {
+        let Some((stream, lines)) = &mut self.control else { return Ok(true) };
         let got = stream.read(&mut self.buffer)?;
         if got == 0 || lines.len() > LONGEST {
-            self.control = None;
-            return Ok(());
+            return Ok(false);
         }
         lines.extend_from_slice(&self.buffer[..got]);
         while let Some(end) = lines.iter().position(|byte| *byte == b'\n') {
@@ -293,6 +297,6 @@ impl Server {
             reply.push('\n');
             stream.write_all(reply.as_bytes())?;
         }
-        Ok(())
+        Ok(true)
     }
 }

@@ -4,9 +4,11 @@ use serde_json::{Value, json};
 
 use crate::monotonic;
 
-/// Length of one bin of arrivals, in nanoseconds: the length over which bursts are told.
+/// Lengths of one bin of arrivals, in nanoseconds. Bursts are told over the longer one. A prober that starts checks in
+/// groups as long is even by that measure, whatever it does within a group; the shorter one shows it.
 const BIN: u64 = 10_000_000;
-/// Most bins kept: 20 minutes.
+const FINE_BIN: u64 = 1_000_000;
+/// Most bins kept: 20 minutes of the longer ones, 2 of the shorter ones.
 const MOST_BINS: usize = 120_000;
 /// Most interval errors kept of a window, and most arrivals of a log.
 const MOST_ENTRIES: usize = 16_000_000;
@@ -53,16 +55,20 @@ pub(crate) struct Target {
     pub(crate) mode: Mode,
 }
 
-/// Arrivals per bin since a moment.
-#[derive(Default)]
+/// Arrivals per bin of so many nanoseconds since a moment.
 struct Bins {
+    each: u64,
     start: u64,
     counts: Vec<u32>,
 }
 
 impl Bins {
+    fn new(each: u64, start: u64) -> Self {
+        Self { each, start, counts: Vec::with_capacity(4096) }
+    }
+
     fn note(&mut self, now: u64) {
-        let bin = usize::try_from((now - self.start) / BIN).unwrap_or(usize::MAX);
+        let bin = usize::try_from((now - self.start) / self.each).unwrap_or(usize::MAX);
         if bin >= MOST_BINS {
             return;
         }
@@ -74,7 +80,7 @@ impl Bins {
 
     /// Burstiness over the whole bins of the first `length` nanoseconds: arrivals per bin against their mean.
     fn report(&self, length: u64) -> Value {
-        let whole = usize::try_from(length / BIN).unwrap_or(0).min(MOST_BINS);
+        let whole = usize::try_from(length / self.each).unwrap_or(0).min(MOST_BINS);
         let mut counts: Vec<u32> = self.counts.iter().copied().take(whole).collect();
         counts.resize(whole, 0);
         counts.sort_unstable();
@@ -105,7 +111,6 @@ fn at<T: Copy + Default>(sorted: &[T], share: f64) -> T {
 }
 
 /// A stretch of time over which arrivals are judged against an interval.
-#[derive(Default)]
 struct Window {
     open: bool,
     interval: u64,
@@ -114,6 +119,15 @@ struct Window {
     arrivals: u64,
     errors: Vec<i32>,
     bins: Bins,
+    fine_bins: Bins,
+}
+
+impl Window {
+    /// A window in which nothing has happened, from a moment on.
+    fn new(open: bool, interval: u64, end: u32, start: u64) -> Self {
+        let (bins, fine_bins) = (Bins::new(BIN, start), Bins::new(FINE_BIN, start));
+        Self { open, interval, end, arrivals: 0, errors: Vec::new(), bins, fine_bins }
+    }
 }
 
 /// Everything written down.
@@ -137,8 +151,8 @@ impl Record {
             seen: 0,
             arrivals: 0,
             elsewhere: 0,
-            from_first: Bins::default(),
-            window: Window::default(),
+            from_first: Bins::new(BIN, 0),
+            window: Window::new(false, 0, 0, 0),
             logged: 0..0,
             log: Vec::new(),
         }
@@ -173,6 +187,7 @@ impl Record {
             window.arrivals += 1;
             target.in_window += 1;
             window.bins.note(now);
+            window.fine_bins.note(now);
             if target.last != 0 && index < window.end && window.errors.len() < MOST_ENTRIES {
                 let error = i64::try_from(now - target.last).unwrap_or(i64::MAX)
                     - i64::try_from(window.interval).unwrap_or(i64::MAX);
@@ -189,14 +204,8 @@ impl Record {
             target.in_window = 0;
         }
         let now = monotonic();
-        self.window = Window {
-            open: true,
-            interval: interval_ms * 1_000_000,
-            end,
-            errors: Vec::with_capacity(1 << 20),
-            bins: Bins { start: now, counts: Vec::with_capacity(4096) },
-            ..Window::default()
-        };
+        self.window = Window::new(true, interval_ms * 1_000_000, end, now);
+        self.window.errors.reserve(1 << 20);
         json!({ "now": now })
     }
 
@@ -228,6 +237,7 @@ impl Record {
             "error_max": millis(1.0),
             "drift": drift,
             "burst": window.bins.report(length),
+            "fine_burst": window.fine_bins.report(length),
         })
     }
 
