@@ -84,7 +84,7 @@ class Measured:
         if len(set(tls.negotiated(own + theirs).values())) > 1:
             remarks.append("negotiated differently")
         if own and not goal.values:
-            remarks.append(f"not judged: {RIVAL} {'failed' if theirs else 'was not available'}")
+            remarks.append(f"not judged: {RIVAL} {'failed' if theirs else 'was not available or not asked for'}")
         goal.note = ", ".join(remarks)
         return goal
 
