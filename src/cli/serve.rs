@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
@@ -57,7 +58,7 @@ pub fn run(args: &ServeArgs) -> Exit {
         config.server.listen = listen;
     }
     let _log = logging::start(args.log_format, args.log_level);
-    term::end(block_on(async {
+    term::end(block_on_beside_checks(async {
         // Before anyone can know that it runs: a signal nobody listens for ends the process at once.
         let (hangup, end) = (listen(SignalKind::hangup())?, end_signals()?);
         let running = start(config, followed).await?;
@@ -87,14 +88,31 @@ fn load(path: &Path) -> Result<Config, Errors> {
 
 /// Runs `main` on a runtime for everything but checks. Lookups that hang are left behind at the end.
 pub fn block_on<T>(main: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    run_on(&mut runtime(), main)
+}
+
+/// The same in a process whose shards check targets: where the cores do not suffice, its threads stand back.
+pub fn block_on_beside_checks<T>(main: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+    run_on(runtime().on_thread_start(limits::stand_back), main)
+}
+
+fn runtime() -> runtime::Builder {
+    let mut runtime = runtime::Builder::new_multi_thread();
+    runtime
         .worker_threads(2)
         .thread_name("api")
         // Every lookup may have its thread, and a few are left for scrapes; tokio's own limit would be 512.
         .max_blocking_threads(resolver::LOOKUPS + 16)
-        .enable_all()
-        .build()
-        .map_err(|error| Trouble::usage(format!("cannot start the runtime: {error}")))?;
+        .enable_all();
+    runtime
+}
+
+fn run_on<T>(
+    runtime: &mut runtime::Builder,
+    main: impl Future<Output = Result<T, Trouble>>,
+) -> Result<T, Trouble> {
+    let runtime =
+        runtime.build().map_err(|error| Trouble::usage(format!("cannot start the runtime: {error}")))?;
     let result = runtime.block_on(main);
     runtime.shutdown_background();
     result

@@ -1,12 +1,16 @@
 //! How many descriptors this process may have, and how many checks that allows at once.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, nice, setrlimit};
 
 /// Descriptors kept back for listeners, clients, logs, the resolver and the runtimes' own.
 const RESERVE: u64 = 256;
 
 /// Descriptors a shard holds beside its checks: what it waits with, what wakes it, and a second one of each.
 const PER_SHARD: u64 = 4;
+
+/// Each step takes a fifth of a thread's weight; three parts to one are enough to keep checks on time, and leave API and
+/// log alive on a machine that is full.
+const NICENESS: i32 = 5;
 
 /// More checks at once than this no shard is asked for, whatever the descriptor limit.
 const CEILING: u64 = 1_000_000;
@@ -18,6 +22,13 @@ pub fn raise_descriptor_limit() -> u64 {
     // Refused only where the kernel's own ceiling is lower; the limit as it was is then still in force.
     _ = setrlimit(Resource::Nofile, wanted);
     getrlimit(Resource::Nofile).current.unwrap_or(CEILING)
+}
+
+/// Lets the calling thread stand back behind threads of the same process that do not: three parts of a contended core
+/// are theirs. A client that scrapes without a pause otherwise takes what checks need to be on time.
+pub fn stand_back() {
+    // Never refused: nobody needs a permission to be nice.
+    _ = nice(NICENESS);
 }
 
 /// How many checks may be in flight on each of `shards` shards; at least one.

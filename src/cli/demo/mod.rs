@@ -33,7 +33,7 @@ const FRAME: Duration = Duration::from_millis(200);
 #[must_use]
 pub fn run(args: &DemoArgs) -> Exit {
     let _log = logging::start(LogFormat::Text, args.log_level);
-    term::end(serve::block_on(async {
+    term::end(serve::block_on_beside_checks(async {
         let clock = Clock::start();
         let backends = start_backends(clock).await?;
         let group = Arc::new(group()?);
