@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use std::num::NonZeroU32;
 use std::ops::Range;
 
-use crate::engine::queue::usize_of;
+use crate::engine::table::usize_of;
 
 /// Halvings beyond a millisecond: with four places in one, every millisecond holds about as many as the next, which
 /// is not so where the interval in milliseconds lies between two powers of two.

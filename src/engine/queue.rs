@@ -13,7 +13,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::engine::table::make_room;
+use crate::engine::table::{make_room, usize_of};
 use crate::model::tick::Tick;
 
 /// Milliseconds in a block, and near lists; one bit each in a `u128`.
@@ -298,11 +298,6 @@ fn ring(block: u64) -> usize {
 /// A table index from a small number.
 fn slot_of(small: u64) -> usize {
     usize::try_from(small).unwrap_or(usize::MAX)
-}
-
-/// A table index; lossless on every platform this builds for.
-pub(super) fn usize_of(index: u32) -> usize {
-    usize::try_from(index).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

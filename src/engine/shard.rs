@@ -15,12 +15,12 @@ use std::time::Duration;
 
 use crate::engine::machine::{Machine, Settings};
 use crate::engine::place::Grid;
-use crate::engine::queue::{Queue, usize_of};
+use crate::engine::queue::Queue;
 use crate::engine::shard::course::Courses;
 pub use crate::engine::shard::job::{Event, Job, Key};
 use crate::engine::shard::target::{Flight, Target, Tie};
 pub use crate::engine::status::Status;
-use crate::engine::table::make_room;
+use crate::engine::table::{make_room, usize_of};
 use crate::model::outcome::Outcome;
 use crate::model::tick::Tick;
 

@@ -1,4 +1,10 @@
-//! Tables by place: how they grow, so that of a large one little lies empty.
+//! Tables by place: how one is found in them, and how they grow, so that of a large one little lies empty.
+
+/// A table's index; lossless on every platform this builds for.
+#[must_use]
+pub fn usize_of(index: u32) -> usize {
+    usize::try_from(index).unwrap_or(usize::MAX)
+}
 
 /// A table grows by this part of its size.
 const GROWTH: usize = 16;

@@ -12,12 +12,18 @@ use crate::model::outcome::{Cause, Outcome};
 use crate::probe::errno::{self, Phase};
 use crate::probe::tls;
 
-/// A deadline noticed later than this was missed by us, and one noticed earlier than [`COARSE`] was not; between them
-/// a tenth of the timeout decides.
+/// A deadline noticed later than this was missed by us, however long the timeout.
 const LATE: Duration = Duration::from_millis(100);
 
 /// Timers are this coarse anyway.
 const COARSE: Duration = Duration::from_millis(20);
+
+/// How late we may be ourselves before a missed deadline of this timeout proves nothing (docs/semantics.md, "What an
+/// answer means").
+#[must_use]
+pub fn tolerance(timeout: Duration) -> Duration {
+    COARSE.max(timeout / 10)
+}
 
 /// What follows the host. The encodings are those ALB is said to send (docs/semantics.md, "What a check sends").
 const CLOSING: &str = "\r\nUser-Agent: ELB-HealthChecker/2.0\r\nAccept-Encoding: gzip, compressed\r\n\
@@ -79,7 +85,7 @@ impl Http1 {
 
     /// The deadline passed. Where we noticed that late, we may have been as late to send or to listen.
     pub(super) fn overdue(&self, phase: Phase, total: Duration) -> Outcome {
-        if total.saturating_sub(self.timeout) > (self.timeout / 10).clamp(COARSE, LATE) {
+        if total.saturating_sub(self.timeout) > tolerance(self.timeout).min(LATE) {
             return Outcome::Inconclusive(Cause::Overload);
         }
         Outcome::Fail(errno::timed_out(phase))

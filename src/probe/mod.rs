@@ -31,6 +31,7 @@ mod socket;
 mod tls;
 
 pub use attempt::{Attempt, Interest};
+pub use http1::tolerance;
 pub use kit::Kit;
 
 /// A steady clock that only measures; `runtime/clock.rs` holds the real one.

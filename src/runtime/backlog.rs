@@ -48,8 +48,7 @@ impl Backlog {
         if commands.is_empty() {
             return;
         }
-        self.registrations =
-            commands.iter().filter(is_registration).fold(self.registrations, |sum, _| sum + 1);
+        self.registrations += commands.iter().map(registrations).sum::<u64>();
         self.batches.push_back(Batch::Commands(commands.into_iter()));
     }
 
@@ -67,7 +66,7 @@ impl Backlog {
                     self.batches.pop_front();
                 }
                 let command = command?;
-                self.registrations -= u64::from(is_registration(&&command));
+                self.registrations -= registrations(&command);
                 Some(Task::Command(command))
             }
             &mut Batch::Resolved(key, resolution) => {
@@ -90,8 +89,9 @@ impl Backlog {
     }
 }
 
-fn is_registration(command: &&Command) -> bool {
-    matches!(command, Command::Register(..))
+/// One or none.
+fn registrations(command: &Command) -> u64 {
+    u64::from(matches!(command, Command::Register(..)))
 }
 
 #[cfg(test)]

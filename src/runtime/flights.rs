@@ -14,6 +14,7 @@ use slab::Slab;
 
 use crate::engine::queue::Queue;
 use crate::engine::shard::Job;
+use crate::engine::table::usize_of;
 use crate::model::outcome::{Cause, Outcome, Report, Timings};
 use crate::model::target::TargetDescription;
 use crate::model::tick::Tick;
@@ -187,8 +188,4 @@ fn guarded<T>(probe: impl FnOnce() -> T) -> Option<T> {
 
 fn panicked() -> Report {
     Report { outcome: Outcome::Inconclusive(Cause::Internal), status: None, timings: Timings::default() }
-}
-
-fn usize_of(slot: u32) -> usize {
-    usize::try_from(slot).unwrap_or(usize::MAX)
 }

@@ -5,13 +5,10 @@ use std::time::Duration;
 
 use crate::engine::machine::Settings;
 use crate::model::failure::Failure;
-use crate::model::outcome::{Cause, Outcome, Report};
+use crate::model::outcome::{Cause, Outcome};
 use crate::model::target_group::TargetGroup;
-use crate::probe::Prober;
+use crate::probe::{self, Prober};
 use crate::runtime::telemetry::GroupStats;
-
-/// Lateness of our own below this is not held against a check that timed out: timers are this coarse anyway.
-const STALL_TOLERANCE: Duration = Duration::from_millis(20);
 
 /// One group as the shard needs it, shared by its targets.
 #[derive(Debug)]
@@ -45,27 +42,25 @@ impl Group {
 /// `ours` is how long it did so, all in all, since the check began. That the deadline itself was noticed too late has
 /// been judged before, by the probe.
 #[must_use]
-pub fn excuse(report: &Report, timeout: Duration, ours: Duration) -> Outcome {
+pub fn excuse(outcome: Outcome, timeout: Duration, ours: Duration) -> Outcome {
     let timed_out = matches!(
-        report.outcome,
+        outcome,
         Outcome::Fail(Failure::ConnectTimeout | Failure::TlsTimeout | Failure::ResponseTimeout)
     );
-    if timed_out && ours > STALL_TOLERANCE.max(timeout / 10) {
+    if timed_out && ours > probe::tolerance(timeout) {
         return Outcome::Inconclusive(Cause::Overload);
     }
-    report.outcome
+    outcome
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::outcome::Timings;
 
     #[track_caller]
     fn check(failure: Failure, timeout_millis: u64, ours_millis: u64, expected: Outcome) {
-        let report = Report { outcome: Outcome::Fail(failure), status: None, timings: Timings::default() };
         let (timeout, ours) = (Duration::from_millis(timeout_millis), Duration::from_millis(ours_millis));
-        assert_eq!(excuse(&report, timeout, ours), expected);
+        assert_eq!(excuse(Outcome::Fail(failure), timeout, ours), expected);
     }
 
     #[test]

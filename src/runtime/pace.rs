@@ -2,7 +2,8 @@
 //!
 //! Waking an idle core costs more than a check, so on a shard with little to do checks are started in groups; on a
 //! busy one the groups are small, because a large group makes the last of it late (docs/capacity.md, "Groups"), and so
-//! they are where an interval is short, because a group is late for its first. Every target stays in its group, so the time between two of its checks does not suffer.
+//! they are where an interval is short, because a group is late for its first. Every target stays in its group, so the
+//! time between two of its checks does not suffer.
 
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::engine::machine::Settings;
 use crate::engine::shard::Key;
-use crate::engine::table::make_room;
+use crate::engine::table::{make_room, usize_of};
 use crate::model::target::TargetDescription;
 use crate::model::target_group::{GroupName, TargetGroup};
 use crate::probe::Prober;
@@ -44,12 +44,12 @@ impl Roster {
     /// One registration.
     #[must_use]
     pub fn get(&self, key: Key) -> Option<&Local> {
-        self.locals.get(index_of(key))?.as_ref().filter(|local| local.generation == key.generation)
+        self.locals.get(usize_of(key.index))?.as_ref().filter(|local| local.generation == key.generation)
     }
 
     /// One registration, to be changed.
     pub fn get_mut(&mut self, key: Key) -> Option<&mut Local> {
-        self.locals.get_mut(index_of(key))?.as_mut().filter(|local| local.generation == key.generation)
+        self.locals.get_mut(usize_of(key.index))?.as_mut().filter(|local| local.generation == key.generation)
     }
 
     /// Makes room for the targets with indexes below `places`.
@@ -65,7 +65,7 @@ impl Roster {
         target: Arc<TargetDescription>,
         resolution: Resolution,
     ) {
-        let slot = index_of(key);
+        let slot = usize_of(key.index);
         if self.locals.len() <= slot {
             self.make_room(slot + 1);
             self.locals.resize_with(slot + 1, || None);
@@ -82,7 +82,7 @@ impl Roster {
     /// Forgets a target, and its group with the last one.
     pub fn remove(&mut self, key: Key, admission: &mut Admission) -> Option<Local> {
         let local =
-            self.locals.get_mut(index_of(key))?.take_if(|local| local.generation == key.generation)?;
+            self.locals.get_mut(usize_of(key.index))?.take_if(|local| local.generation == key.generation)?;
         let name = &local.group.group.name;
         if let Some(members) = self.groups.get_mut(name) {
             members.targets -= 1;
@@ -117,8 +117,4 @@ impl Roster {
         self.groups.insert(group.name.clone(), Members { group: Arc::clone(&made), targets });
         Some(made)
     }
-}
-
-fn index_of(key: Key) -> usize {
-    usize::try_from(key.index).unwrap_or(usize::MAX)
 }

@@ -13,6 +13,7 @@ use crate::engine::machine::Transition;
 use crate::engine::place;
 use crate::engine::registry::Command;
 use crate::engine::shard::{Job, Key, Shard};
+use crate::engine::table::usize_of;
 use crate::model::failure::Failure;
 use crate::model::outcome::{Cause, Outcome, Report, Timings};
 use crate::model::target::TargetDescription;
@@ -196,8 +197,7 @@ impl Loop {
             Command::Register(key, ..) => key.index.saturating_add(1),
             Command::Update(..) | Command::Deregister(_) => 0,
         };
-        let places =
-            commands.iter().map(place).max().and_then(|places| usize::try_from(places).ok()).unwrap_or(0);
+        let places = usize_of(commands.iter().map(place).max().unwrap_or(0));
         self.shard.make_room(places);
         self.roster.make_room(places);
     }
@@ -322,7 +322,7 @@ impl Loop {
         while let Some(mut done) = self.flights.poll_done() {
             let ours = self.stalled.saturating_sub(done.stalled);
             let timeout = done.group.group.health_check.timeout;
-            done.report.outcome = excuse(&done.report, timeout, ours);
+            done.report.outcome = excuse(done.report.outcome, timeout, ours);
             self.conclude(done, now);
         }
     }

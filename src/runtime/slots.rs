@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::engine::shard::{Key, Status};
+use crate::engine::table::usize_of;
 use crate::model::health::TargetHealth;
 use crate::model::outcome::Report;
 use crate::model::tick::Tick;
@@ -36,7 +37,7 @@ impl Records {
 }
 
 fn slot(chunks: &Chunks, key: Key) -> Option<&Slot> {
-    let index = usize::try_from(key.index).ok()?;
+    let index = usize_of(key.index);
     chunks.get(index / CHUNK)?.get(index % CHUNK)
 }
 
@@ -74,7 +75,7 @@ impl Slots {
         address: Option<IpAddr>,
         check: Option<(Tick, &Report)>,
     ) {
-        let index = usize::try_from(key.index).unwrap_or(usize::MAX);
+        let index = usize_of(key.index);
         if self.chunks.len() <= index / CHUNK {
             self.grow(index / CHUNK + 1);
         }

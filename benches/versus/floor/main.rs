@@ -10,14 +10,16 @@
 
 #![expect(clippy::print_stderr, reason = "errors are told to whoever started the floor")]
 
+#[path = "../clock.rs"]
+mod clock;
 mod sockets;
 
 use std::io::{Error, ErrorKind};
 use std::time::Duration;
 
 use rustix::event::Timespec;
-use rustix::time::{ClockId, clock_gettime};
 
+use clock::monotonic;
 use sockets::Sockets;
 
 /// What the command line says.
@@ -28,13 +30,6 @@ struct Options {
     group_ms: u32,
     recycle: bool,
     eager: bool,
-}
-
-/// Nanoseconds of the monotonic clock.
-fn monotonic() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
-    seconds * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
 }
 
 fn options() -> Result<Options, Error> {

@@ -14,7 +14,7 @@
 
 use serde_json::{Value, json};
 
-use crate::monotonic;
+use crate::clock::monotonic;
 use crate::window::{Mode, Record};
 
 /// Carries out one command.

@@ -8,13 +8,13 @@
 
 #![expect(clippy::print_stdout, reason = "the ports are told to whoever started the witness")]
 
+#[path = "../clock.rs"]
+mod clock;
 mod control;
 mod server;
 mod window;
 
 use std::io::{Error, ErrorKind, Write as _};
-
-use rustix::time::{ClockId, clock_gettime};
 
 /// Targets unless `--targets` says otherwise.
 const TARGETS: u32 = 131_072;
@@ -26,13 +26,6 @@ struct Options {
     port: u16,
     control: String,
     targets: u32,
-}
-
-/// Nanoseconds of the monotonic clock, the same for every process on the machine.
-fn monotonic() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
-    seconds * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
 }
 
 fn options() -> Result<Options, Error> {

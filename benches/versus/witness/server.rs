@@ -17,8 +17,8 @@ use rustix::net::{
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 
+use crate::clock::monotonic;
 use crate::control::command;
-use crate::monotonic;
 use crate::window::{Mode, Record};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nup\n";

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::monotonic;
+use crate::clock::monotonic;
 
 /// Lengths of one bin of arrivals, in nanoseconds. Bursts are told over the longer one. A prober that starts checks in
 /// groups as long is even by that measure, whatever it does within a group; the shorter one shows it.

@@ -5,7 +5,7 @@ use std::ops::Index;
 use std::sync::Arc;
 
 use crate::engine::machine::Settings;
-use crate::engine::queue::usize_of;
+use crate::engine::table::usize_of;
 use crate::model::tick::millis;
 
 /// The targets that were given the same settings: the very same, not equal ones, so groups stay apart.

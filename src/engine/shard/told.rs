@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::engine::place::Grid;
-use crate::engine::queue::usize_of;
 use crate::engine::shard::{Event, Key, Shard, Status};
+use crate::engine::table::usize_of;
 use crate::model::tick::Tick;
 
 impl Shard {
