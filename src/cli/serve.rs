@@ -20,16 +20,18 @@ use crate::cli::exit::{Exit, Trouble};
 use crate::cli::{logging, term};
 use crate::config::{self, Config, Errors, Server};
 use crate::discovery::file;
+use crate::model::arn::Account;
 use crate::model::desired::Desired;
 use crate::output::guard::Guard;
 use crate::output::metrics::Metrics;
 use crate::output::routes::{App, Reload, router};
 use crate::output::server;
 use crate::runtime::clock::Clock;
-use crate::runtime::fleet::{Apply, Fleet, Layout};
+use crate::runtime::fleet::{Fleet, Layout};
 use crate::runtime::limits;
 use crate::runtime::resolver;
 use crate::runtime::view::View;
+use crate::runtime::writer::{Catalog, InMemory, Writer};
 
 /// The configuration file is looked at this often.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -125,8 +127,8 @@ pub struct Running {
     pub address: SocketAddr,
     /// What it shows.
     pub view: Arc<View>,
-    /// Where new complete sets go.
-    pub applies: mpsc::Sender<Apply>,
+    /// Where every wish goes.
+    pub writer: Writer,
     asks: mpsc::Sender<file::Ask>,
     fleet: Fleet,
     listening: tokio::task::JoinHandle<()>,
@@ -136,7 +138,7 @@ impl Running {
     /// Stops in order: no new request, streams end, shards end.
     pub async fn stop(self) {
         self.view.stop();
-        drop((self.asks, self.applies));
+        drop((self.asks, self.writer));
         // A listener that panicked has nothing left to stop.
         _ = self.listening.await;
         self.fleet.stop().await;
@@ -169,11 +171,13 @@ pub async fn start(config: Config, followed: Option<Followed>) -> Result<Running
     let layout = layout(&server);
     let view = View::new(Clock::start(), layout.shards);
     let fleet = Fleet::start(&view, layout).map_err(wrong)?;
-    let summary = apply(&fleet.applies(), config.desired).await.map_err(Trouble::usage)?;
+    let account = Account::default();
+    let writer = Writer::start(account, Catalog::default(), InMemory, view.clock, fleet.applies());
+    let summary = apply(&writer, config.desired).await.map_err(Trouble::usage)?;
     let (asks, asked) = mpsc::channel(RELOADS);
     match followed {
         Some(Followed { path, signature, server }) => {
-            let host = Host { view: Arc::clone(&view), applies: fleet.applies(), server };
+            let host = Host { view: Arc::clone(&view), writer: writer.clone(), server };
             tokio::spawn(file::run(path, signature, host, asked));
         }
         None => _ = tokio::spawn(nothing_to_reload(asked)),
@@ -187,7 +191,7 @@ pub async fn start(config: Config, followed: Option<Followed>) -> Result<Running
     };
     let listening = tokio::spawn(server::serve(listener, router(Arc::new(app)), Arc::clone(&view)));
     info!(%address, shards = layout.shards, in_flight_limit = layout.in_flight_limit, "Listening; {summary}.");
-    Ok(Running { address, view, applies: fleet.applies(), asks, fleet, listening })
+    Ok(Running { address, view, writer, asks, fleet, listening })
 }
 
 fn layout(server: &Server) -> Layout {
@@ -203,16 +207,14 @@ fn layout(server: &Server) -> Layout {
     }
 }
 
-/// Sends a set to the fleet and waits until it is live. Says what it changed.
+/// Makes a set what the file says and waits until it is live. Says what it changed.
 ///
 /// # Errors
 /// If the server is stopping, so that the set will not become live.
-pub async fn apply(applies: &mpsc::Sender<Apply>, desired: Desired) -> Result<String, String> {
+pub async fn apply(writer: &Writer, desired: Desired) -> Result<String, String> {
     let (groups, targets) =
         (desired.groups.len(), desired.groups.iter().map(|group| group.targets.len()).sum::<usize>());
-    let (done, answer) = oneshot::channel();
-    _ = applies.send(Apply { desired, done }).await;
-    let changes = answer.await.map_err(|_| STOPPING.to_owned())?;
+    let changes = writer.file(desired).await.ok_or_else(|| STOPPING.to_owned())?;
     Ok(format!(
         "{} with {} live: {} registered, {} deregistered, {} changed",
         count(groups, "target group"),
@@ -232,7 +234,7 @@ fn count(number: usize, noun: &str) -> String {
 /// What a file needs from this program.
 struct Host {
     view: Arc<View>,
-    applies: mpsc::Sender<Apply>,
+    writer: Writer,
     server: Server,
 }
 
@@ -247,7 +249,7 @@ impl file::Surroundings for Host {
     }
 
     async fn apply(&self, desired: Desired) -> Result<String, String> {
-        let summary = apply(&self.applies, desired).await?;
+        let summary = apply(&self.writer, desired).await?;
         info!("Configuration reloaded; {summary}.");
         Ok(summary)
     }

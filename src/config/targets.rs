@@ -67,7 +67,7 @@ pub(super) fn read(
                 );
             }
         }
-        targets.extend(port.map(|port| TargetDescription { id, port, zone }));
+        targets.extend(port.map(|port| TargetDescription { id, port, zone, more: None }));
     }
     targets
 }

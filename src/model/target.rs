@@ -6,26 +6,67 @@ use std::net::IpAddr;
 /// One registered target. Identity is the pair of `id` and `port`; `zone` is told, not compared.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TargetDescription {
-    /// An IP address in its canonical form, or a host name in lower case.
+    /// An IP address in its canonical form, a host name in lower case, the id of an instance or an ARN.
     pub id: Box<str>,
-    /// 1 to 65535; the group's port unless the target has its own.
+    /// 1 to 65535; the group's port unless the target has its own. 0 exactly for a Lambda function, which has none.
     pub port: u16,
     /// The availability zone, as the user named it.
     pub zone: Option<Box<str>>,
+    /// What few targets have, apart so that the others do not pay for it.
+    pub more: Option<Box<More>>,
+}
+
+/// What few targets have.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct More {
+    /// Where it is checked.
+    pub reach: Reach,
+    /// `QuicServerId`: `0x` and 16 lower-case hexadecimal digits.
+    pub quic_server_id: Option<Box<str>>,
+}
+
+/// Where a target is checked.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Reach {
+    /// At its id, an address or a host name.
+    #[default]
+    Id,
+    /// At this address or host name, which the configuration gives for its id.
+    At(Box<str>),
+    /// Nowhere: its id is neither and the configuration gives none, or nothing of its kind can be checked.
+    Nowhere,
 }
 
 impl TargetDescription {
-    /// The address itself, or `None` where `id` is a host name.
+    /// A target that is checked at its id.
+    #[must_use]
+    pub fn new(id: &str, port: u16) -> Self {
+        Self { id: id.into(), port, zone: None, more: None }
+    }
+
+    /// The address or host name at which it is checked; `None` where it is not.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        match self.more.as_ref().map(|more| &more.reach) {
+            None | Some(Reach::Id) => Some(&self.id),
+            Some(Reach::At(host)) => Some(host),
+            Some(Reach::Nowhere) => None,
+        }
+    }
+
+    /// The address at which it is checked, or `None` where that is a host name or it is not checked.
     #[must_use]
     pub fn ip(&self) -> Option<IpAddr> {
-        self.id.parse().ok()
+        self.host()?.parse().ok()
     }
 }
 
 impl fmt::Display for TargetDescription {
-    /// `id:port`, with brackets around an IPv6 address.
+    /// `id:port`, with brackets around an id that holds colons, as an IPv6 address does; the bare id of a Lambda function.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.id.contains(':') {
+        if self.port == 0 {
+            f.write_str(&self.id)
+        } else if self.id.contains(':') {
             write!(f, "[{}]:{}", self.id, self.port)
         } else {
             write!(f, "{}:{}", self.id, self.port)
@@ -148,7 +189,7 @@ mod tests {
 
         #[test]
         fn what_is_printed_is_read_back(octets: [u8; 16], port in 1..=u16::MAX) {
-            let target = TargetDescription { id: IpAddr::from(octets).to_string().into(), port, zone: None };
+            let target = TargetDescription { id: IpAddr::from(octets).to_string().into(), port, zone: None, more: None };
             prop_assert_eq!(parse(&target.to_string()), Ok((target.id, Some(port))));
         }
     }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::model::health::{State, TargetHealth};
 use crate::model::outcome::{Outcome, Report};
+use crate::model::protocol::Protocol;
 use crate::model::target::TargetDescription;
 use crate::model::target_group::MinimumHealthy;
 use crate::model::tick::Tick;
@@ -23,7 +24,7 @@ pub struct Groups {
 #[derive(Debug, Serialize)]
 pub struct Group {
     name: String,
-    protocol: &'static str,
+    protocol: Option<&'static str>,
     port: u16,
     health_check: HealthCheck,
     attributes: Attributes,
@@ -147,7 +148,7 @@ pub fn group(snapshot: &Snapshot, listing: &Listing) -> Group {
     let (check, attributes) = (&group.health_check, &group.attributes);
     Group {
         name: group.name.to_string(),
-        protocol: group.protocol.as_str(),
+        protocol: group.protocol.map(Protocol::as_str),
         port: group.port,
         health_check: HealthCheck {
             enabled: check.enabled,
@@ -205,7 +206,9 @@ pub fn named(snapshot: &Snapshot, listing: &Listing, names: &[(Box<str>, Option<
         let seen = listing.find(id, port).and_then(|listed| snapshot.target(listing, listed));
         match seen {
             Some(seen) => target(listing, &seen),
-            None => unregistered(listing, &TargetDescription { id: id.clone(), port, zone: None }),
+            None => {
+                unregistered(listing, &TargetDescription { id: id.clone(), port, zone: None, more: None })
+            }
         }
     };
     Targets { time: time(snapshot.now), targets: names.iter().map(one).collect() }

@@ -161,7 +161,7 @@ mod tests {
 
     fn write(journal: &Journal, times: u64) {
         for number in 0..times {
-            let target = TargetDescription { id: "10.0.0.1".into(), port: 80, zone: None };
+            let target = TargetDescription::new("10.0.0.1", 80);
             let group = GroupName::parse("web").unwrap();
             journal.record(Tick(number), group, Arc::new(target), State::Initial, TargetHealth::HEALTHY);
         }
