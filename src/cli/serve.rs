@@ -188,6 +188,9 @@ pub async fn start(config: Config, followed: Option<Followed>) -> Result<Running
         view: Arc::clone(&view),
         reload: reload(asks.clone()),
         guard: Guard::new(address, server.insecure, server.allowed_hosts.clone()),
+        writer: writer.clone(),
+        targets_per_group: 1_000,
+        history: None,
     };
     let listening = tokio::spawn(server::serve(listener, router(Arc::new(app)), Arc::clone(&view)));
     info!(%address, shards = layout.shards, in_flight_limit = layout.in_flight_limit, "Listening; {summary}.");

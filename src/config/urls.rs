@@ -6,11 +6,11 @@ use std::sync::Arc;
 use crate::config::check::{self, INTERVALS, THRESHOLDS, TIMEOUTS};
 use crate::config::problems::{Place, Problems, name, quote};
 use crate::config::table::{Field, Found};
-use crate::config::targets::usable;
 use crate::config::{Config, Errors, Server, values};
 use crate::model::desired::{Desired, DesiredGroup};
 use crate::model::health_check::HealthCheckProtocol;
 use crate::model::protocol::Protocol;
+use crate::model::target::usable;
 use crate::model::target::{self, TargetDescription};
 use crate::model::target_group::{GroupName, TargetGroup};
 

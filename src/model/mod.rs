@@ -14,6 +14,7 @@ pub mod health_check;
 pub mod life;
 pub mod matcher;
 pub mod outcome;
+pub mod past;
 pub mod protocol;
 pub mod target;
 pub mod target_group;

@@ -101,7 +101,8 @@ async fn what_was_answered_is_seen_by_the_next_reader() {
 async fn calls_that_wait_together_are_kept_together_and_see_each_other() {
     let house = House::start();
     // One task runs at a time here, so all three wait before the first is looked at.
-    let (put, first, second) = tokio::join!(house.put(), house.register("10.0.0.1"), house.register("10.0.0.2"));
+    let (put, first, second) =
+        tokio::join!(house.put(), house.register("10.0.0.1"), house.register("10.0.0.2"));
     assert_eq!((put, first, second), (Ok(()), Ok(0), Ok(1)));
     let kept = house.memory.kept.lock().unwrap().clone();
     assert_eq!(kept.iter().map(Vec::len).collect::<Vec<_>>(), [3]);
@@ -142,7 +143,10 @@ async fn a_group_made_anew_begins_without_what_was_in_it() {
 async fn the_file_changes_only_what_is_the_files() {
     let house = House::start();
     let desired = |id: &str| Desired {
-        groups: vec![DesiredGroup { group: group(), targets: vec![Arc::new(TargetDescription::new(id, 80))] }],
+        groups: vec![DesiredGroup {
+            group: group(),
+            targets: vec![Arc::new(TargetDescription::new(id, 80))],
+        }],
         ..Desired::default()
     };
     assert_eq!(house.writer.file(desired("10.0.0.1")).await.unwrap().registered, 1);
