@@ -10,5 +10,6 @@ pub mod metrics;
 pub mod page;
 pub mod routes;
 pub mod server;
+pub mod sigv4;
 pub mod sse;
 pub mod watch;
