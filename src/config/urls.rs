@@ -65,7 +65,7 @@ pub fn from_urls(urls: &[String], flags: &CheckFlags) -> Result<Config, Errors> 
     let group = TargetGroup { name, protocol, port, health_check, attributes: Attributes::default() };
     let groups =
         vec![DesiredGroup { group: Arc::new(group), targets: targets.into_iter().map(Arc::new).collect() }];
-    Ok(Config { server: Server::default(), desired: Desired { groups } })
+    Ok(Config { server: Server::default(), desired: Desired { groups }, credentials: None })
 }
 
 fn typed(flags: &CheckFlags, problems: &mut Problems<'_>) -> check::Typed {

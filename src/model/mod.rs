@@ -2,6 +2,7 @@
 //!
 //! No clock, no socket, no log, no randomness; every other layer may import this one and it imports none.
 
+pub mod certificates;
 pub mod credential;
 pub mod desired;
 pub mod detection;
