@@ -9,6 +9,7 @@ use clap::Parser as _;
 
 use crate::cli::args::{Cli, Command};
 
+pub mod access;
 pub mod args;
 pub mod check;
 pub mod client;

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use axum::Json;
 use axum::Router;
 use axum::extract::{Path, Query, Request, State};
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 
 use crate::model::target;
-use crate::output::guard::{Guard, Refusal};
+use crate::output::guard::{Guard, Refusal, is_aws_call};
 use crate::output::json::{self, ErrorBody};
 use crate::output::metrics::Metrics;
 use crate::output::{events, list, page, watch};
@@ -61,18 +61,37 @@ pub fn router(app: Arc<App>) -> Router {
 }
 
 async fn admit(State(app): Shared, request: Request, next: Next) -> Response {
-    match app.guard.admit(request.headers()) {
+    let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+    let admitted = app.guard.admit(headers).and_then(|()| {
+        // An AWS call is admitted where its body has been read, and refused in its own words.
+        if is_aws_call(method, uri) {
+            Ok(())
+        } else {
+            app.guard.admit_read(method, uri, headers, app.view.clock.wall())
+        }
+    });
+    match admitted {
         Ok(()) => next.run(request).await,
         Err(refusal) => refused(refusal),
     }
 }
 
-fn refused((status, code, message): Refusal) -> Response {
-    (status, Json(ErrorBody::new(code, message))).into_response()
+/// A refusal in the form of the JSON API.
+pub(super) fn refused((status, code, message): Refusal) -> Response {
+    let mut response = (status, Json(ErrorBody::new(code, message))).into_response();
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
 }
 
-async fn landing(State(app): Shared) -> Html<String> {
-    Html(page::render(&app.view.snapshot()))
+async fn landing(State(app): Shared, request: Request) -> Response {
+    // Here whatever speaks AWS's protocol and was answered by nothing else is a reader like any other.
+    let now = app.view.clock.wall();
+    if let Err(refusal) = app.guard.admit_read(request.method(), request.uri(), request.headers(), now) {
+        return refused(refusal);
+    }
+    Html(page::render(&app.view.snapshot())).into_response()
 }
 
 async fn metrics(State(app): Shared) -> Response {
@@ -96,8 +115,8 @@ async fn ready(State(app): Shared) -> Response {
         .into_response()
 }
 
-async fn reload(State(app): Shared) -> Response {
-    if let Err(refusal) = app.guard.admit_write() {
+async fn reload(State(app): Shared, headers: HeaderMap) -> Response {
+    if let Err(refusal) = app.guard.admit_write(&headers) {
         return refused(refusal);
     }
     match (app.reload)().await {

@@ -91,6 +91,13 @@ pub fn verify(request: &Request<'_>, credentials: &[Credential], now: Tick) -> R
     Ok(Signed { access: credential.access, region: claim.region, access_key_id: claim.access_key_id })
 }
 
+/// Whether a request says of itself that it is signed, well or not.
+#[must_use]
+pub fn is_signed(request: &Request<'_>) -> bool {
+    let aws = |value: &axum::http::HeaderValue| value.as_bytes().starts_with(b"AWS");
+    request.headers.get_all("authorization").iter().any(aws) || claim::is_in_query(request)
+}
+
 /// The region in the signature of a request, which is not checked; `None` where there is none to be read.
 #[must_use]
 pub fn region(request: &Request<'_>) -> Option<String> {

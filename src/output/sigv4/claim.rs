@@ -45,7 +45,7 @@ impl Claim {
     /// [`Error::MissingAuthenticationToken`] where there is none, [`Error::IncompleteSignature`] where it is broken.
     pub(super) fn read(request: &Request<'_>) -> Result<Self, Error> {
         let mut sent = request.headers.get_all("authorization").iter();
-        let in_query = pairs(request.query).any(|(key, _)| key == b"X-Amz-Algorithm");
+        let in_query = is_in_query(request);
         match (sent.next(), sent.next()) {
             (Some(_), Some(_)) => Err(incomplete("The request has more than one Authorization header.")),
             (Some(_), None) if in_query => {
@@ -141,6 +141,11 @@ impl Parts {
             session_token,
         })
     }
+}
+
+/// Whether there is a signature in the query.
+pub(super) fn is_in_query(request: &Request<'_>) -> bool {
+    pairs(request.query).any(|(key, _)| key == b"X-Amz-Algorithm")
 }
 
 fn incomplete(message: &str) -> Error {
