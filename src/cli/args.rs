@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::cli::client::Server;
 use crate::cli::gate::goal::{Aim, Minimum, Name};
 use crate::config::CheckFlags;
+use crate::model::credential::Secret;
 use crate::model::duration;
 use crate::model::target_group::GroupName;
 
@@ -153,6 +154,21 @@ pub struct ServerArgs {
     #[arg(long, value_name = "URL", env = "TGPROBE_SERVER", hide_env_values = true)]
     #[arg(default_value = "http://127.0.0.1:9911", value_parser = Server::parse)]
     pub server: Server,
+    /// The bearer token of a credential, for a server that asks for one
+    #[arg(long, value_name = "TOKEN", env = "TGPROBE_TOKEN", hide_env_values = true)]
+    #[arg(value_parser = read_secret)]
+    pub token: Option<Secret>,
+    /// PEM file with the authorities to trust for https://, instead of the system's
+    #[arg(long, value_name = "FILE", env = "TGPROBE_CA_FILE", hide_env_values = true)]
+    pub ca_file: Option<PathBuf>,
+    /// PEM file with a certificate to show to a server that asks for one
+    #[arg(long, value_name = "FILE", env = "TGPROBE_CERT_FILE", hide_env_values = true)]
+    #[arg(requires = "key_file")]
+    pub cert_file: Option<PathBuf>,
+    /// PEM file with the private key of that certificate
+    #[arg(long, value_name = "FILE", env = "TGPROBE_KEY_FILE", hide_env_values = true)]
+    #[arg(requires = "cert_file")]
+    pub key_file: Option<PathBuf>,
 }
 
 /// Arguments of `status`.
@@ -292,6 +308,12 @@ pub enum LogLevel {
 
 fn read_duration(text: &str) -> Result<Duration, String> {
     duration::parse(text).ok_or_else(|| format!("expected {}", duration::GRAMMAR))
+}
+
+/// Takes anything: an error here would print what was typed, and a token is not to be printed.
+#[expect(clippy::unnecessary_wraps, reason = "clap wants a result")]
+fn read_secret(text: &str) -> Result<Secret, &'static str> {
+    Ok(Secret::new(text))
 }
 
 fn read_group(text: &str) -> Result<GroupName, &'static str> {

@@ -60,7 +60,7 @@ fn too_long(limit: usize) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runtime::clock::Clock;
+    use crate::runtime::view::Clock;
     use futures_util::stream;
 
     async fn check(body: Body, timeout: Duration, expected: Result<&[u8], u16>) {

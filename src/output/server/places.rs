@@ -98,7 +98,7 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runtime::clock::Clock;
+    use crate::runtime::view::Clock;
 
     #[tokio::test]
     async fn the_longest_silent_client_makes_room() {
