@@ -67,7 +67,11 @@ pub fn from_urls(urls: &[String], flags: &CheckFlags) -> Result<Config, Errors> 
     let group = TargetGroup { health_check, ..TargetGroup::new(name, traffic, port) };
     let groups =
         vec![DesiredGroup { group: Arc::new(group), targets: targets.into_iter().map(Arc::new).collect() }];
-    Ok(Config { server: Server::default(), desired: Desired { groups, ..Desired::default() } })
+    Ok(Config {
+        server: Server::default(),
+        desired: Desired { groups, ..Desired::default() },
+        credentials: None,
+    })
 }
 
 fn typed(flags: &CheckFlags, problems: &mut Problems<'_>) -> check::Typed {

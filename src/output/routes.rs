@@ -14,10 +14,10 @@ use axum::routing::{get, post};
 
 use crate::model::past::History;
 use crate::model::target;
-use crate::output::guard::Guard;
+use crate::output::guard::{Guard, is_aws_call};
 use crate::output::json::{self, refused};
 use crate::output::metrics::Metrics;
-use crate::output::{events, list, page, registration, transitions, watch};
+use crate::output::{body, events, list, page, registration, transitions, watch};
 use crate::runtime::view::{EventId, View};
 use crate::runtime::writer::Writer;
 
@@ -74,14 +74,28 @@ pub fn router(app: Arc<App>) -> Router {
 }
 
 async fn admit(State(app): Shared, request: Request, next: Next) -> Response {
-    match app.guard.admit(request.headers()) {
+    let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+    let admitted = app.guard.admit(headers).and_then(|()| {
+        // An AWS call is admitted where its body has been read, and refused in its own words.
+        if is_aws_call(method, uri) {
+            Ok(())
+        } else {
+            app.guard.admit_read(method, uri, headers, app.view.clock.wall())
+        }
+    });
+    match admitted {
         Ok(()) => next.run(request).await,
         Err(refusal) => refused(refusal),
     }
 }
 
-async fn landing(State(app): Shared) -> Html<String> {
-    Html(page::render(&app.view.snapshot()))
+async fn landing(State(app): Shared, request: Request) -> Response {
+    // Here whatever speaks AWS's protocol and was answered by nothing else is a reader like any other.
+    let now = app.view.clock.wall();
+    if let Err(refusal) = app.guard.admit_read(request.method(), request.uri(), request.headers(), now) {
+        return refused(refusal);
+    }
+    Html(page::render(&app.view.snapshot())).into_response()
 }
 
 async fn metrics(State(app): Shared) -> Response {
@@ -105,8 +119,8 @@ async fn ready(State(app): Shared) -> Response {
         .into_response()
 }
 
-async fn reload(State(app): Shared) -> Response {
-    if let Err(refusal) = app.guard.admit_write() {
+async fn reload(State(app): Shared, headers: HeaderMap) -> Response {
+    if let Err(refusal) = app.guard.admit_write(&headers) {
         return refused(refusal);
     }
     match (app.reload)().await {
@@ -189,13 +203,11 @@ async fn register(
     Path((name, target)): Path<(String, String)>,
     request: Request,
 ) -> Response {
-    if let Err(refusal) = app.guard.admit_write() {
+    if let Err(refusal) = app.guard.admit_write(request.headers()) {
         return refused(refusal);
     }
-    let Ok(bytes) = axum::body::to_bytes(request.into_body(), REGISTRATION).await else {
-        return bad(format!("The body has more than {REGISTRATION} bytes."));
-    };
-    match registration::Body::read(&bytes) {
+    let bytes = body::read(&app.view, request.into_body(), REGISTRATION, body::TIMEOUT).await;
+    match bytes.and_then(|bytes| registration::Body::read(&bytes)) {
         Ok(body) => {
             registration::put(&app.view, &app.writer, app.targets_per_group, &name, &target, body).await
         }
@@ -203,8 +215,12 @@ async fn register(
     }
 }
 
-async fn deregister(State(app): Shared, Path((name, target)): Path<(String, String)>) -> Response {
-    if let Err(refusal) = app.guard.admit_write() {
+async fn deregister(
+    State(app): Shared,
+    Path((name, target)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    if let Err(refusal) = app.guard.admit_write(&headers) {
         return refused(refusal);
     }
     registration::delete(&app.view, &app.writer, &name, &target).await
