@@ -3,6 +3,7 @@
 //! No clock, no socket, no log, no randomness; every other layer may import this one and it imports none.
 
 pub mod arn;
+pub mod attribute;
 pub mod change;
 pub mod description;
 pub mod desired;
@@ -16,6 +17,7 @@ pub mod life;
 pub mod matcher;
 pub mod outcome;
 pub mod protocol;
+pub mod request;
 pub mod target;
 pub mod target_group;
 pub mod tick;
