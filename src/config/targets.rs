@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::net::{IpAddr, Ipv4Addr};
 
 use toml::de::DeValue;
 
@@ -74,8 +73,8 @@ pub(super) fn read(
 
 /// Reads `"id"` or `"id:port"`.
 fn one(text: &str, at: &dyn Fn() -> Place, problems: &mut Problems<'_>) -> Option<Typed> {
-    let typed =
-        target::parse(text).and_then(|(id, port)| usable(&id).map(|()| Typed { id, port, zone: None }));
+    let typed = target::parse(text)
+        .and_then(|(id, port)| target::usable(&id).map(|()| Typed { id, port, zone: None }));
     typed
         .map_err(|reason| problems.add(at(), format!("found {}: {reason}; allowed: {TARGET}", quote(text))))
         .ok()
@@ -99,7 +98,7 @@ fn in_full(table: &Table<'_>, problems: &mut Problems<'_>) -> Option<Typed> {
     let id = id.and_then(|text, place| {
         let read = target::parse(text).and_then(|(id, port)| match port {
             Some(_) => Err("the port belongs in the key `port`"),
-            None => usable(&id).map(|()| id),
+            None => target::usable(&id).map(|()| id),
         });
         read.map_err(|reason| {
             problems.add(place.clone(), format!("found {}: {reason}; allowed: {ID}", quote(text)));
@@ -110,22 +109,4 @@ fn in_full(table: &Table<'_>, problems: &mut Problems<'_>) -> Option<Typed> {
         return None;
     }
     Some(Typed { id: id.given()?, port: port.given(), zone: zone.given() })
-}
-
-/// An address that belongs to one machine, as far as the address itself can tell.
-pub(super) fn usable(id: &str) -> Result<(), &'static str> {
-    let Ok(ip) = id.parse::<IpAddr>() else {
-        return Ok(());
-    };
-    // `::ffff:224.0.0.1` is sent where 224.0.0.1 is.
-    let ip = ip.to_canonical();
-    if ip.is_unspecified() {
-        Err("the unspecified address is no target")
-    } else if ip.is_multicast() {
-        Err("a multicast address is no target")
-    } else if ip == Ipv4Addr::BROADCAST {
-        Err("the broadcast address is no target")
-    } else {
-        Ok(())
-    }
 }

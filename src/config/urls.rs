@@ -6,7 +6,6 @@ use std::sync::Arc;
 use crate::config::check::{self, INTERVALS, THRESHOLDS, TIMEOUTS};
 use crate::config::problems::{Place, Problems, name, quote};
 use crate::config::table::{Field, Found};
-use crate::config::targets::usable;
 use crate::config::{Config, Errors, Server, values};
 use crate::model::desired::{Desired, DesiredGroup};
 use crate::model::health_check::HealthCheckProtocol;
@@ -165,7 +164,7 @@ fn parse<'u>(text: &'u str, problems: &mut Problems<'_>) -> Option<Url<'u>> {
         wrong("a fragment (`#`) cannot be sent");
         return None;
     }
-    let (id, port) = match target::parse(authority).and_then(|read| usable(&read.0).map(|()| read)) {
+    let (id, port) = match target::parse(authority).and_then(|read| target::usable(&read.0).map(|()| read)) {
         Ok(read) => read,
         Err(reason) => {
             wrong(reason);

@@ -1,7 +1,7 @@
 //! One registration: an address or a name, a port, perhaps a zone.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// One registered target. Identity is the pair of `id` and `port`; `zone` is told, not compared.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -100,7 +100,7 @@ pub fn parse(text: &str) -> Result<(Box<str>, Option<u16>), &'static str> {
         let ip: std::net::Ipv6Addr = host.parse().map_err(|_| "between brackets stands no IPv6 address")?;
         return Ok((ip.to_string().into(), port));
     }
-    if let Ok(ip) = host.parse::<std::net::Ipv4Addr>() {
+    if let Ok(ip) = host.parse::<Ipv4Addr>() {
         return Ok((ip.to_string().into(), port));
     }
     if host.contains(':') {
@@ -134,6 +134,27 @@ fn parse_name(host: &str) -> Result<Box<str>, &'static str> {
         return Err("neither an IP address nor a host name");
     }
     Ok(name.to_ascii_lowercase().into())
+}
+
+/// Whether an id is an address that belongs to one machine, as far as the address itself can tell, or a name.
+///
+/// # Errors
+/// A sentence fragment that says what is wrong with the address.
+pub fn usable(id: &str) -> Result<(), &'static str> {
+    let Ok(ip) = id.parse::<IpAddr>() else {
+        return Ok(());
+    };
+    // `::ffff:224.0.0.1` is sent where 224.0.0.1 is.
+    let ip = ip.to_canonical();
+    if ip.is_unspecified() {
+        Err("the unspecified address is no target")
+    } else if ip.is_multicast() {
+        Err("a multicast address is no target")
+    } else if ip == Ipv4Addr::BROADCAST {
+        Err("the broadcast address is no target")
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

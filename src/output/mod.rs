@@ -2,6 +2,7 @@
 //!
 //! A handler owns no state and changes nothing itself; a client that hangs up leaves nothing half done.
 
+pub mod elbv2;
 pub mod events;
 pub mod guard;
 pub mod json;

@@ -1,0 +1,3 @@
+//! The ELBv2 API: AWS's Query protocol over the view, for target groups and their targets.
+
+pub mod error;
