@@ -3,6 +3,7 @@
 //! No clock, no socket, no log, no randomness; every other layer may import this one and it imports none.
 
 pub mod arn;
+pub mod attribute;
 pub mod change;
 pub mod description;
 pub mod desired;

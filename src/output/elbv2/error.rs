@@ -104,6 +104,12 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, "TrustStoreNotFound", "One or more trust stores not found")
     }
 
+    /// No such security policy; there are none.
+    #[must_use]
+    pub fn ssl_policy_not_found() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "SSLPolicyNotFound", "One or more SSL policies not found")
+    }
+
     /// The call names no action.
     #[must_use]
     pub fn missing_action() -> Self {

@@ -70,6 +70,14 @@ impl Params {
         given.ok_or_else(|| ApiError::validation(format!("{noun} must be specified ({name})")))
     }
 
+    /// Whether there is a list of this name with anything in it.
+    #[must_use]
+    pub fn has_members(&self, name: &str) -> bool {
+        let prefix = format!("{name}.member.");
+        let mut behind = self.0.range::<str, _>((Included(prefix.as_str()), Unbounded));
+        behind.next().is_some_and(|(key, _)| key.starts_with(&prefix))
+    }
+
     /// The values of a list, by their numbers; empty where there is no such list.
     ///
     /// # Errors
