@@ -20,13 +20,12 @@ use axum::http::{HeaderMap, StatusCode};
 use tgprobe::engine::registry::Registry;
 use tgprobe::model::arn::Account;
 use tgprobe::model::change::Change;
-use tgprobe::model::description::{Description, Origin};
+use tgprobe::model::description::Description;
 use tgprobe::model::desired::{Desired, DesiredGroup};
 use tgprobe::model::protocol::{IpAddressType, Protocol};
 use tgprobe::model::target::TargetDescription;
 use tgprobe::model::target_group::{GroupName, TargetGroup};
 use tgprobe::model::tick::Tick;
-use tgprobe::output::elbv2::error::ApiError;
 use tgprobe::output::elbv2::{self, Api, Call, Caller, TARGETS_PER_TARGET_GROUP};
 use tgprobe::runtime::clock::Clock;
 use tgprobe::runtime::fleet::Apply;
@@ -157,8 +156,10 @@ async fn hold(server: &Server, conversation: &str) -> String {
         }
         let (status, headers, body) = server.send(request, &caller).await;
         let id = element(&body, "RequestId").unwrap().to_owned();
-        assert_eq!((&headers["content-type"], &headers["x-amzn-requestid"]), (&"text/xml", &id.as_str()));
-        if let (Some(name), Some(arn)) = (element(&body, "TargetGroupName"), element(&body, "TargetGroupArn")) {
+        assert_eq!(headers["content-type"], "text/xml");
+        assert_eq!(headers["x-amzn-requestid"], id.as_str());
+        if let (Some(name), Some(arn)) = (element(&body, "TargetGroupName"), element(&body, "TargetGroupArn"))
+        {
             if params.starts_with("Action=CreateTargetGroup&") {
                 arns.insert(name.to_owned(), arn.to_owned());
             }
@@ -188,4 +189,120 @@ async fn every_answer_and_error_is_as_agreed() {
             assert_eq!(told, agreed, "{} differs; UPDATE=1 writes it anew", path.display());
         }
     }
+}
+
+/// Makes a group for addresses and gives its ARN.
+async fn make(server: &Server, name: &str) -> String {
+    let params = "Action=CreateTargetGroup&Protocol=HTTP&Port=80&VpcId=vpc-0a1b2c3d&TargetType=ip&Name=";
+    let (status, body) = server.call(&format!("{params}{name}")).await;
+    assert_eq!(status, 200, "{body}");
+    element(&body, "TargetGroupArn").unwrap().to_owned()
+}
+
+/// The parameters that name these targets, by their numbers.
+fn targets(numbers: std::ops::Range<u32>) -> String {
+    let one = |(index, number)| format!("&Targets.member.{}.Id=host-{number:05}", index + 1);
+    (0_u32..).zip(numbers).map(one).collect()
+}
+
+#[tokio::test]
+async fn a_long_list_in_pieces_is_the_same_as_a_short_one() {
+    let server = Server::start().await;
+    let arn = make(&server, "web").await;
+    let one = "<member><Target><Id>host-NUMBER</Id><Port>80</Port></Target><HealthCheckPort>80</HealthCheckPort>\
+        <TargetHealth><State>initial</State><Reason>Elb.RegistrationInProgress</Reason>\
+        <Description>Target registration is in progress</Description></TargetHealth><AdministrativeOverride>\
+        <State>no_override</State><Reason>AdministrativeOverride.NoOverride</Reason>\
+        <Description>No override is currently active on target</Description></AdministrativeOverride></member>";
+    for (registered, count) in [(0..1, 1), (1..256, 256), (256..257, 257), (257..1_000, 1_000)] {
+        let call = format!("Action=RegisterTargets&TargetGroupArn={arn}{}", targets(registered));
+        let (status, body) = server.call(&call).await;
+        assert_eq!(status, 200, "{body}");
+        let (status, body) = server.call(&format!("Action=DescribeTargetHealth&TargetGroupArn={arn}")).await;
+        let all: String = (0..count).map(|number| one.replace("NUMBER", &format!("{number:05}"))).collect();
+        assert_eq!((status, element(&body, "TargetHealthDescriptions")), (StatusCode::OK, Some(&*all)));
+        let metadata = body.split_once("</DescribeTargetHealthResult>").unwrap().1;
+        assert!(metadata.starts_with("<ResponseMetadata><RequestId>"), "{metadata}");
+        assert!(metadata.ends_with("</RequestId></ResponseMetadata></DescribeTargetHealthResponse>"));
+    }
+}
+
+#[tokio::test]
+async fn a_group_takes_as_many_targets_as_allowed_and_again_those_it_has() {
+    let server = Server::start().await;
+    let arn = make(&server, "web").await;
+    let register = |numbers| format!("Action=RegisterTargets&TargetGroupArn={arn}{}", targets(numbers));
+    let (status, body) = server.call(&register(0..1_001)).await;
+    assert_eq!((status.as_u16(), element(&body, "Code")), (400, Some("TooManyTargets")));
+    assert_eq!(server.call(&register(0..1_000)).await.0, 200);
+    assert_eq!(server.call(&register(10..20)).await.0, 200);
+    assert_eq!(server.call(&register(999..1_001)).await.0, 400);
+    let leave = format!("Action=DeregisterTargets&TargetGroupArn={arn}{}", targets(0..1));
+    assert_eq!(server.call(&leave).await.0, 200);
+    assert_eq!(server.call(&register(1_000..1_001)).await.0, 200);
+}
+
+#[tokio::test]
+async fn what_cannot_be_kept_is_not_done_and_reading_goes_on() {
+    let server = Server::start().await;
+    let arn = make(&server, "web").await;
+    server.disk.0.store(true, Relaxed);
+    let register = format!("Action=RegisterTargets&TargetGroupArn={arn}{}", targets(0..1));
+    let (status, body) = server.call(&register).await;
+    assert_eq!((status.as_u16(), element(&body, "Code")), (500, Some("InternalFailure")));
+    assert_eq!(element(&body, "Type"), Some("Receiver"));
+    assert!(body.contains("could not be made durable: no space left on device"), "{body}");
+    let describe = format!("Action=DescribeTargetHealth&TargetGroupArn={arn}");
+    let (status, body) = server.call(&describe).await;
+    assert!(status == 200 && body.contains("<TargetHealthDescriptions/>"), "{body}");
+    server.disk.0.store(false, Relaxed);
+    assert_eq!(server.call(&register).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_call_while_the_server_stops_is_told_to_come_again() {
+    let server = Server::start().await;
+    let arn = make(&server, "web").await;
+    server.fleet.abort();
+    let (status, body) =
+        server.call(&format!("Action=RegisterTargets&TargetGroupArn={arn}{}", targets(0..1))).await;
+    assert_eq!((status.as_u16(), element(&body, "Code")), (503, Some("ServiceUnavailable")));
+    assert_eq!(element(&body, "Type"), Some("Receiver"));
+}
+
+#[tokio::test]
+async fn a_group_made_anew_is_another_one() {
+    let server = Server::start().await;
+    let first = make(&server, "web").await;
+    assert_eq!(server.call(&format!("Action=DeleteTargetGroup&TargetGroupArn={first}")).await.0, 200);
+    // Until the clock has moved on: the ARN holds the moment to the millisecond.
+    let before = server.view.clock.now();
+    while server.view.clock.now() == before {
+        tokio::task::yield_now().await;
+    }
+    let second = make(&server, "web").await;
+    assert_ne!(first, second);
+    let (status, body) = server.call(&format!("Action=DescribeTargetHealth&TargetGroupArn={first}")).await;
+    assert_eq!((status.as_u16(), element(&body, "Code")), (400, Some("TargetGroupNotFound")));
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_limit_or_cut_off_is_refused() {
+    let clock = Clock::start();
+    let read = async |body| Call::read(Request::post("/").body(body).unwrap(), clock).await;
+    let whole = read(Body::from(vec![b'a'; elbv2::BODY])).await.unwrap();
+    assert_eq!(whole.body.len(), elbv2::BODY);
+    let error = read(Body::from(vec![b'a'; elbv2::BODY + 1])).await.unwrap_err();
+    assert_eq!((error.code, error.status.as_u16()), ("RequestEntityTooLarge", 413));
+    let cut = futures_util::stream::iter([Ok("Action="), Err(std::io::Error::other("cut off"))]);
+    let error = read(Body::from_stream(cut)).await.unwrap_err();
+    assert_eq!((error.code, error.status.as_u16()), ("RequestTimeout", 408));
+}
+
+#[test]
+fn a_call_is_told_from_a_look_at_the_console() {
+    use axum::http::{Method, Uri};
+    let is = |method: &Method, uri: &'static str| Call::is(method, &Uri::from_static(uri));
+    assert!(is(&Method::POST, "/") && is(&Method::GET, "/?Version=2015-12-01&Action=DescribeTags"));
+    assert!(!is(&Method::GET, "/") && !is(&Method::GET, "/?x=Action=") && !is(&Method::HEAD, "/?Action=A"));
 }
