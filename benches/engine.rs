@@ -10,10 +10,11 @@ use tgprobe::engine::place;
 use tgprobe::engine::registry::Registry;
 use tgprobe::engine::shard::{Key, Shard};
 use tgprobe::model::desired::{Desired, DesiredGroup};
-use tgprobe::model::health_check::{HealthCheck, Protocol};
+use tgprobe::model::health_check::HealthCheck;
 use tgprobe::model::outcome::Outcome;
+use tgprobe::model::protocol::Protocol;
 use tgprobe::model::target::TargetDescription;
-use tgprobe::model::target_group::{Attributes, GroupName, TargetGroup};
+use tgprobe::model::target_group::{GroupName, TargetGroup};
 use tgprobe::model::tick::Tick;
 
 const NOW: Tick = Tick(1_790_000_000_000);
@@ -21,11 +22,12 @@ const NOW: Tick = Tick(1_790_000_000_000);
 /// A group checked every five seconds.
 fn group() -> TargetGroup {
     TargetGroup {
-        name: GroupName::parse("web").unwrap_or_else(|error| unreachable!("{error}")),
-        protocol: Protocol::Http,
-        port: 80,
         health_check: HealthCheck { interval: Duration::from_secs(5), ..HealthCheck::default() },
-        attributes: Attributes::default(),
+        ..TargetGroup::new(
+            GroupName::parse("web").unwrap_or_else(|error| unreachable!("{error}")),
+            Protocol::Http,
+            80,
+        )
     }
 }
 
@@ -37,12 +39,14 @@ fn desired(count: u32, renamed: u32) -> Desired {
             .into(),
         port: 80,
         zone: None,
+        more: None,
     };
     Desired {
         groups: vec![DesiredGroup {
             group: Arc::new(group()),
             targets: (0..count).map(describe).map(Arc::new).collect(),
         }],
+        ..Desired::default()
     }
 }
 

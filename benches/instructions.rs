@@ -22,9 +22,10 @@ use tgprobe::engine::machine::{Settings, Streak};
 use tgprobe::engine::place;
 use tgprobe::engine::shard::{Key, Shard, Status};
 use tgprobe::model::health::{State, TargetHealth};
-use tgprobe::model::health_check::{HealthCheck, Protocol};
+use tgprobe::model::health_check::HealthCheck;
 use tgprobe::model::outcome::{Outcome, Report, Timings};
-use tgprobe::model::target_group::{Attributes, GroupName, TargetGroup};
+use tgprobe::model::protocol::Protocol;
+use tgprobe::model::target_group::{GroupName, TargetGroup};
 use tgprobe::model::tick::Tick;
 use tgprobe::probe::head::{Head, Verdict};
 use tgprobe::probe::http1::Http1;
@@ -117,11 +118,8 @@ fn instructions(name: &str, times: u32) -> Result<u64, String> {
 
 fn group() -> TargetGroup {
     TargetGroup {
-        name: GroupName::parse("web").unwrap(),
-        protocol: Protocol::Http,
-        port: 80,
         health_check: HealthCheck { interval: Duration::from_secs(5), ..HealthCheck::default() },
-        attributes: Attributes::default(),
+        ..TargetGroup::new(GroupName::parse("web").unwrap(), Protocol::Http, 80)
     }
 }
 

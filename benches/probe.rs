@@ -13,7 +13,7 @@ use std::thread;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
-use tgprobe::model::health_check::{HealthCheck, Protocol};
+use tgprobe::model::health_check::{HealthCheck, HealthCheckProtocol};
 use tgprobe::model::outcome::Outcome;
 use tgprobe::probe::Prober;
 use tgprobe::probe::head::{Head, Verdict};
@@ -52,7 +52,7 @@ fn tls_config() -> Arc<ServerConfig> {
     Arc::new(config)
 }
 
-fn one_check(criterion: &mut Criterion, name: &str, protocol: Protocol, address: SocketAddr) {
+fn one_check(criterion: &mut Criterion, name: &str, protocol: HealthCheckProtocol, address: SocketAddr) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let prober = Prober::new(&HealthCheck { protocol, ..HealthCheck::default() });
     let clock = Clock::start();
@@ -66,13 +66,13 @@ fn one_check(criterion: &mut Criterion, name: &str, protocol: Protocol, address:
 
 fn probe(criterion: &mut Criterion) {
     let plain = serve(|mut stream| answer(&mut stream));
-    one_check(criterion, "probe/http", Protocol::Http, plain);
+    one_check(criterion, "probe/http", HealthCheckProtocol::Http, plain);
     let config = tls_config();
     let tls = serve(move |stream| {
         let session = ServerConnection::new(Arc::clone(&config)).unwrap();
         answer(&mut StreamOwned::new(session, stream));
     });
-    one_check(criterion, "probe/https", Protocol::Https, tls);
+    one_check(criterion, "probe/https", HealthCheckProtocol::Https, tls);
 }
 
 fn render(criterion: &mut Criterion) {

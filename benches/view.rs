@@ -16,10 +16,10 @@ use tgprobe::engine::registry::{Command, Registry};
 use tgprobe::engine::shard::Status;
 use tgprobe::model::desired::{Desired, DesiredGroup};
 use tgprobe::model::health::{State, TargetHealth};
-use tgprobe::model::health_check::{HealthCheck, Protocol};
 use tgprobe::model::outcome::{Outcome, Report, Timings};
+use tgprobe::model::protocol::Protocol;
 use tgprobe::model::target::TargetDescription;
-use tgprobe::model::target_group::{Attributes, GroupName, TargetGroup};
+use tgprobe::model::target_group::{GroupName, TargetGroup};
 use tgprobe::model::tick::Tick;
 use tgprobe::output::list;
 use tgprobe::output::metrics::Metrics;
@@ -50,24 +50,19 @@ fn report() -> Report {
 /// The same targets each time, but for the last octet of every hundredth.
 fn desired(version: u8) -> Desired {
     let groups = (0..GROUPS).map(|number| {
-        let group = TargetGroup {
-            name: GroupName::parse(&format!("group-{number}")).unwrap(),
-            protocol: Protocol::Http,
-            port: 80,
-            health_check: HealthCheck::default(),
-            attributes: Attributes::default(),
-        };
+        let group =
+            TargetGroup::new(GroupName::parse(&format!("group-{number}")).unwrap(), Protocol::Http, 80);
         let target = |n: u32| {
             let last = if n.is_multiple_of(100) { version } else { 0 };
             let id = format!("10.{number}.{}.{}", n / 100, n % 100 + u32::from(last) * 100);
-            TargetDescription { id: id.into(), port: 80, zone: None }
+            TargetDescription::new(&id, 80)
         };
         DesiredGroup {
             group: Arc::new(group),
             targets: (0..TARGETS_EACH).map(target).map(Arc::new).collect(),
         }
     });
-    Desired { groups: groups.collect() }
+    Desired { groups: groups.collect(), ..Desired::default() }
 }
 
 /// A view over all targets, each checked once, and the places of their records.

@@ -21,10 +21,11 @@ use tgprobe::engine::shard::{Key, Shard};
 use tgprobe::model::desired::{Desired, DesiredGroup};
 use tgprobe::model::failure::Failure;
 use tgprobe::model::health::State;
-use tgprobe::model::health_check::{HealthCheck, HealthCheckPort, Protocol};
+use tgprobe::model::health_check::{HealthCheck, HealthCheckPort};
 use tgprobe::model::outcome::Outcome;
+use tgprobe::model::protocol::Protocol;
 use tgprobe::model::target::TargetDescription;
-use tgprobe::model::target_group::{Attributes, GroupName, TargetGroup};
+use tgprobe::model::target_group::{GroupName, TargetGroup};
 use tgprobe::model::tick::Tick;
 use tgprobe::probe::Stopwatch as _;
 use tgprobe::runtime::clock::Clock;
@@ -72,13 +73,7 @@ fn it_would_be_seen() {
 }
 
 fn group(health_check: HealthCheck) -> TargetGroup {
-    TargetGroup {
-        name: GroupName::parse("web").unwrap(),
-        protocol: Protocol::Http,
-        port: 80,
-        health_check,
-        attributes: Attributes::default(),
-    }
+    TargetGroup { health_check, ..TargetGroup::new(GroupName::parse("web").unwrap(), Protocol::Http, 80) }
 }
 
 /// Every target is checked in each interval and fails two of ten checks, two in a row, so states change too.
@@ -179,13 +174,14 @@ fn ten_thousand_checks_of_a_shard() {
 /// Starts the loop of a shard over [`TARGETS`] targets of one group.
 fn shard(group: TargetGroup, clock: Clock) -> (Arc<View>, Mailbox, thread::JoinHandle<()>) {
     let view = View::new(clock, 1);
-    let describe = |port| TargetDescription { id: "127.0.0.1".into(), port, zone: None };
+    let describe = |port| TargetDescription::new("127.0.0.1", port);
     let mut registry = Registry::new(1);
     registry.apply(Desired {
         groups: vec![DesiredGroup {
             group: Arc::new(group),
             targets: (1..=TARGETS).map(describe).map(Arc::new).collect(),
         }],
+        ..Desired::default()
     });
     view.publish_listings(registry.listings());
     let (poller, bell) = Poller::new().unwrap();

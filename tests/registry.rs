@@ -10,9 +10,10 @@ use proptest::prelude::*;
 use tgprobe::engine::registry::{Command, Registry};
 use tgprobe::engine::shard::Key;
 use tgprobe::model::desired::{Desired, DesiredGroup};
-use tgprobe::model::health_check::{HealthCheck, Protocol};
+use tgprobe::model::health_check::{HealthCheck, HealthCheckProtocol};
+use tgprobe::model::protocol::Protocol;
 use tgprobe::model::target::TargetDescription;
-use tgprobe::model::target_group::{Attributes, GroupName, TargetGroup};
+use tgprobe::model::target_group::{GroupName, TargetGroup};
 
 /// One group of a wish: how it is checked, and which of ten targets it wants.
 type Part = (u8, BTreeSet<u8>);
@@ -35,25 +36,23 @@ fn wish() -> impl Strategy<Value = BTreeMap<u8, Part>> {
 fn desired(wish: &BTreeMap<u8, Part>) -> Desired {
     let group = |(&name, (check, targets)): (&u8, &Part)| {
         let health_check = HealthCheck {
-            protocol: Protocol::ALL[usize::from(check % 2)],
+            protocol: HealthCheckProtocol::ALL[usize::from(check % 2)],
             interval: Duration::from_secs(if *check < 2 { 5 } else { 30 }),
             ..HealthCheck::default()
         };
         let group = TargetGroup {
-            name: GroupName::parse(&format!("group-{name}")).unwrap(),
-            protocol: Protocol::Http,
-            port: 80,
             health_check,
-            attributes: Attributes::default(),
+            ..TargetGroup::new(GroupName::parse(&format!("group-{name}")).unwrap(), Protocol::Http, 80)
         };
         let describe = |number: &u8| TargetDescription {
             id: format!("10.0.0.{}", number / 2).into(),
             port: 80 + u16::from(number % 2),
             zone: None,
+            more: None,
         };
         DesiredGroup { group: Arc::new(group), targets: targets.iter().map(describe).map(Arc::new).collect() }
     };
-    Desired { groups: wish.iter().map(group).collect() }
+    Desired { groups: wish.iter().map(group).collect(), ..Desired::default() }
 }
 
 /// Does what the commands say to a table, as a shard would.
@@ -79,6 +78,11 @@ fn obey(table: &mut BTreeMap<u32, Held>, commands: Vec<Command>) {
             Command::Deregister(key) => {
                 let held = table.get_mut(&key.index).unwrap();
                 assert_eq!((held.key, held.draining), (key, false));
+                held.draining = true;
+            }
+            Command::End(key) => {
+                let held = table.get_mut(&key.index).unwrap();
+                assert_eq!(held.key, key);
                 held.draining = true;
             }
         }
@@ -137,10 +141,10 @@ proptest! {
         registry.apply(desired(&wish));
         let load = |command: &Command| match command {
             Command::Register(_, group, _) => {
-                let price = if group.health_check.protocol == Protocol::Https { 3 } else { 1 };
+                let price = if group.health_check.protocol == HealthCheckProtocol::Https { 3 } else { 1 };
                 price * 30 / group.health_check.interval.as_secs()
             }
-            Command::Update(..) | Command::Deregister(_) => 0,
+            Command::Update(..) | Command::Deregister(_) | Command::End(_) => 0,
         };
         let commands = registry.take_commands();
         let dearest = commands.iter().flatten().map(load).max().unwrap_or(0);

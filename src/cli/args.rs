@@ -39,6 +39,10 @@ pub enum Command {
     Status(StatusArgs),
     /// Wait until the targets of a group are healthy: a gate for deploys
     Wait(WaitArgs),
+    /// Register targets in a group
+    Register(RegisterArgs),
+    /// Deregister targets of a group: each drains, then it is gone
+    Deregister(DeregisterArgs),
     /// Ask whether the server is ready, for container images
     Healthcheck(HealthcheckArgs),
     /// Read a configuration file and report every error in it
@@ -235,6 +239,54 @@ pub struct WaitArgs {
     pub server: ServerArgs,
 }
 
+/// Arguments of `register`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  tgprobe register web 10.0.0.5 10.0.0.6:8080
+  tgprobe register web app.example.com:8080 --zone a
+
+Answers once the targets are registered; `tgprobe wait` waits until they are healthy. Registering a
+registered target changes nothing. Stops at the first one that is refused.")]
+pub struct RegisterArgs {
+    /// The group to register them in
+    #[arg(value_name = "GROUP", value_parser = read_group)]
+    pub group: GroupName,
+    /// `id` with the group's port, or `id:port`; an address, or a host name
+    #[arg(value_name = "TARGET", required = true)]
+    pub targets: Vec<String>,
+    /// The availability zone of these targets
+    #[arg(long, value_name = "ZONE")]
+    pub zone: Option<String>,
+    /// How to print
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: TableFormat,
+    /// Where the server is.
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// Arguments of `deregister`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  tgprobe deregister web 10.0.0.5 10.0.0.6:8080
+  tgprobe deregister web 10.0.0.5 && tgprobe wait web --targets 10.0.0.5 --for gone
+
+Targets of the configuration file can only be removed there. Stops at the first one that is refused.")]
+pub struct DeregisterArgs {
+    /// The group they are registered in
+    #[arg(value_name = "GROUP", value_parser = read_group)]
+    pub group: GroupName,
+    /// `id` with the group's port, or `id:port`
+    #[arg(value_name = "TARGET", required = true)]
+    pub targets: Vec<String>,
+    /// How to print
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: TableFormat,
+    /// Where the server is.
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
 /// Arguments of `healthcheck`.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
@@ -317,5 +369,5 @@ fn read_secret(text: &str) -> Result<Secret, &'static str> {
 }
 
 fn read_group(text: &str) -> Result<GroupName, &'static str> {
-    GroupName::parse(text)
+    GroupName::parse_shown(text)
 }

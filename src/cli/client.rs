@@ -8,11 +8,11 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -93,6 +93,9 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, 
     result
 }
 
+/// A connection, and the answer that comes over it.
+type Conversation = (SendRequest<Full<Bytes>>, Response<Incoming>);
+
 /// Asks one server.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -130,7 +133,7 @@ impl Client {
     /// # Errors
     /// [`ClientError::Unreachable`].
     pub async fn status(&self, path: &str) -> Result<StatusCode, ClientError> {
-        Ok(self.request(path, "*/*").await?.1.status())
+        Ok(self.request(Method::GET, path, "*/*", String::new()).await?.1.status())
     }
 
     /// The body of a 200 to `GET path`.
@@ -138,9 +141,23 @@ impl Client {
     /// # Errors
     /// Anything but a 200 with a body in bounds.
     pub async fn text(&self, path: &str) -> Result<String, ClientError> {
-        let (_sender, response) = self.answer(path, "application/json").await?;
+        let request = self.request(Method::GET, path, "application/json", String::new()).await?;
+        self.read(request).await
+    }
+
+    async fn read(&self, answer: Conversation) -> Result<String, ClientError> {
+        let (_sender, response) = self.accepted(answer).await?;
         let body = self.body(response.into_body(), LIMIT).await?;
         String::from_utf8(body.into()).map_err(|_| self.garbled("it is not UTF-8"))
+    }
+
+    /// The body of a 200 to a request that changes something.
+    ///
+    /// # Errors
+    /// Anything but a 200 with a body in bounds.
+    pub async fn change(&self, method: Method, path: &str, body: String) -> Result<String, ClientError> {
+        let request = self.request(method, path, "application/json", body).await?;
+        self.read(request).await
     }
 
     /// The body of a 200 to `GET path`, read as JSON.
@@ -156,7 +173,8 @@ impl Client {
     /// # Errors
     /// Anything but a 200 of the type `text/event-stream`.
     pub async fn stream(&self, path: &str) -> Result<Stream, ClientError> {
-        let (sender, response) = self.answer(path, "text/event-stream").await?;
+        let request = self.request(Method::GET, path, "text/event-stream", String::new()).await?;
+        let (sender, response) = self.accepted(request).await?;
         let kind =
             response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if !kind.starts_with("text/event-stream") {
@@ -188,12 +206,7 @@ impl Client {
         ClientError::Garbled(format!("cannot understand the answer of {}: {what}", self.server))
     }
 
-    async fn answer(
-        &self,
-        path: &str,
-        accept: &'static str,
-    ) -> Result<(SendRequest<Empty<Bytes>>, Response<Incoming>), ClientError> {
-        let (sender, response) = self.request(path, accept).await?;
+    async fn accepted(&self, (sender, response): Conversation) -> Result<Conversation, ClientError> {
         let status = response.status();
         if status == StatusCode::OK {
             return Ok((sender, response));
@@ -209,13 +222,15 @@ impl Client {
 
     async fn request(
         &self,
+        method: Method,
         path: &str,
         accept: &'static str,
-    ) -> Result<(SendRequest<Empty<Bytes>>, Response<Incoming>), ClientError> {
+        body: String,
+    ) -> Result<Conversation, ClientError> {
         let unreachable = |what: &dyn fmt::Display| {
             ClientError::Unreachable(format!("cannot reach the server {}: {what}", self.server))
         };
-        let mut request = Request::get(format!("{}{path}", self.server.base));
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.server.base));
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
@@ -223,7 +238,7 @@ impl Client {
             .header(HOST, &self.server.authority)
             .header(USER_AGENT, concat!("tgprobe/", env!("CARGO_PKG_VERSION")))
             .header(ACCEPT, accept)
-            .body(Empty::new())
+            .body(Full::from(body))
             .map_err(|error| unreachable(&error))?;
         let address = (self.server.host.as_str(), self.server.port);
         let stream = within(&self.clock, CONNECT, TcpStream::connect(address))
@@ -267,7 +282,7 @@ impl Client {
 /// Speaks HTTP over a connection that is there.
 async fn converse(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-) -> hyper::Result<SendRequest<Empty<Bytes>>> {
+) -> hyper::Result<SendRequest<Full<Bytes>>> {
     let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     // Ends with the connection, which ends when sender and body are dropped.
     tokio::spawn(connection);
@@ -277,7 +292,7 @@ async fn converse(
 /// An open event stream.
 #[derive(Debug)]
 pub struct Stream {
-    _sender: SendRequest<Empty<Bytes>>,
+    _sender: SendRequest<Full<Bytes>>,
     body: Incoming,
     decoder: Decoder,
     clock: Clock,

@@ -20,16 +20,18 @@ use crate::cli::exit::{Exit, Trouble};
 use crate::cli::{access, logging, term};
 use crate::config::{self, Config, Errors, Server};
 use crate::discovery::file;
+use crate::model::arn::Account;
 use crate::model::desired::Desired;
 use crate::output::guard::Guard;
 use crate::output::metrics::Metrics;
 use crate::output::routes::{App, Reload, router};
 use crate::output::server;
 use crate::runtime::clock::Clock;
-use crate::runtime::fleet::{Apply, Fleet, Layout};
+use crate::runtime::fleet::{Fleet, Layout};
 use crate::runtime::limits;
 use crate::runtime::resolver;
 use crate::runtime::view::View;
+use crate::runtime::writer::{Catalog, InMemory, Writer};
 
 /// The configuration file is looked at this often.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -136,8 +138,8 @@ pub struct Running {
     pub scheme: &'static str,
     /// What it shows.
     pub view: Arc<View>,
-    /// Where new complete sets go.
-    pub applies: mpsc::Sender<Apply>,
+    /// Where every wish goes.
+    pub writer: Writer,
     asks: mpsc::Sender<file::Ask>,
     fleet: Fleet,
     listening: tokio::task::JoinHandle<()>,
@@ -147,7 +149,7 @@ impl Running {
     /// Stops in order: no new request, streams end, shards end.
     pub async fn stop(self) {
         self.view.stop();
-        drop((self.asks, self.applies));
+        drop((self.asks, self.writer));
         // A listener that panicked has nothing left to stop.
         _ = self.listening.await;
         self.fleet.stop().await;
@@ -182,12 +184,14 @@ pub async fn start(config: Config, followed: Option<Followed>) -> Result<Running
     let layout = layout(&server);
     let view = View::new(Clock::start(), layout.shards);
     let fleet = Fleet::start(&view, layout).map_err(wrong)?;
-    let summary = apply(&fleet.applies(), config.desired).await.map_err(Trouble::usage)?;
+    let account = Account::default();
+    let writer = Writer::start(account, Catalog::default(), InMemory, view.clock, fleet.applies());
+    let summary = apply(&writer, config.desired).await.map_err(Trouble::usage)?;
     let (asks, asked) = mpsc::channel(RELOADS);
     match followed {
         Some(Followed { path, signature, server }) => {
-            let host =
-                Host { view: Arc::clone(&view), applies: fleet.applies(), server, guard: guard.clone() };
+            let (view, writer, guard) = (Arc::clone(&view), writer.clone(), guard.clone());
+            let host = Host { view, writer, server, guard };
             tokio::spawn(file::run(path, signature, host, asked));
         }
         None => _ = tokio::spawn(nothing_to_reload(asked)),
@@ -198,6 +202,9 @@ pub async fn start(config: Config, followed: Option<Followed>) -> Result<Running
         view: Arc::clone(&view),
         reload: reload(asks.clone()),
         guard,
+        writer: writer.clone(),
+        targets_per_group: 1_000,
+        history: None,
     };
     if let Some(tls) = &tls {
         tokio::spawn(Arc::clone(tls).follow(Arc::clone(&view)));
@@ -205,7 +212,7 @@ pub async fn start(config: Config, followed: Option<Followed>) -> Result<Running
     let scheme = if tls.is_some() { "https" } else { "http" };
     let listening = tokio::spawn(server::serve(listener, router(Arc::new(app)), Arc::clone(&view), tls));
     info!(%address, scheme, shards = layout.shards, in_flight_limit = layout.in_flight_limit, "Listening; {summary}.");
-    Ok(Running { address, scheme, view, applies: fleet.applies(), asks, fleet, listening })
+    Ok(Running { address, scheme, view, writer, asks, fleet, listening })
 }
 
 fn layout(server: &Server) -> Layout {
@@ -221,16 +228,14 @@ fn layout(server: &Server) -> Layout {
     }
 }
 
-/// Sends a set to the fleet and waits until it is live. Says what it changed.
+/// Makes a set what the file says and waits until it is live. Says what it changed.
 ///
 /// # Errors
 /// If the server is stopping, so that the set will not become live.
-pub async fn apply(applies: &mpsc::Sender<Apply>, desired: Desired) -> Result<String, String> {
+pub async fn apply(writer: &Writer, desired: Desired) -> Result<String, String> {
     let (groups, targets) =
         (desired.groups.len(), desired.groups.iter().map(|group| group.targets.len()).sum::<usize>());
-    let (done, answer) = oneshot::channel();
-    _ = applies.send(Apply { desired, done }).await;
-    let changes = answer.await.map_err(|_| STOPPING.to_owned())?;
+    let changes = writer.file(desired).await.ok_or_else(|| STOPPING.to_owned())?;
     Ok(format!(
         "{} with {} live: {} registered, {} deregistered, {} changed",
         count(groups, "target group"),
@@ -250,7 +255,7 @@ fn count(number: usize, noun: &str) -> String {
 /// What a file needs from this program.
 struct Host {
     view: Arc<View>,
-    applies: mpsc::Sender<Apply>,
+    writer: Writer,
     server: Server,
     guard: Guard,
 }
@@ -272,7 +277,7 @@ impl file::Surroundings for Host {
     }
 
     async fn apply(&self, desired: Desired) -> Result<String, String> {
-        let summary = apply(&self.applies, desired).await?;
+        let summary = apply(&self.writer, desired).await?;
         info!("Configuration reloaded; {summary}.");
         Ok(summary)
     }

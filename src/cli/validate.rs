@@ -8,7 +8,8 @@ use crate::config::{self, Config};
 use crate::model::desired::DesiredGroup;
 use crate::model::detection::{self, Delay};
 use crate::model::duration::print;
-use crate::model::health_check::{HealthCheck, HealthCheckPort, Protocol};
+use crate::model::health_check::{HealthCheck, HealthCheckPort, HealthCheckProtocol};
+use crate::model::protocol::Protocol;
 
 /// Validates the file at `path`: the summary goes to standard output, errors to standard error.
 ///
@@ -155,7 +156,7 @@ fn exposure(config: &Config) -> Option<&'static str> {
 }
 
 fn plain_to_tls_port(group: &DesiredGroup, check: &HealthCheck) -> bool {
-    group.group.protocol == Protocol::Https
-        && check.protocol == Protocol::Http
+    group.group.protocol == Some(Protocol::Https)
+        && check.protocol == HealthCheckProtocol::Http
         && check.port == HealthCheckPort::TrafficPort
 }

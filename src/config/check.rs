@@ -12,7 +12,9 @@ use crate::config::table::{Field, Table, describe, number};
 use crate::config::verify::{self, Authorities};
 use crate::config::{keys, values};
 use crate::model::duration;
-use crate::model::health_check::{Close, HealthCheck, HealthCheckPort, Protocol, STALE_INTERVALS, Verify};
+use crate::model::health_check::{
+    Close, HealthCheck, HealthCheckPort, HealthCheckProtocol, STALE_INTERVALS, Verify,
+};
 use crate::model::matcher::Matcher;
 
 pub(super) const INTERVALS: RangeInclusive<Duration> =
@@ -25,7 +27,7 @@ const STALE: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::fr
 #[derive(Debug, Default)]
 pub(super) struct Typed {
     pub(super) enabled: Field<bool>,
-    pub(super) protocol: Field<Protocol>,
+    pub(super) protocol: Field<HealthCheckProtocol>,
     pub(super) port: Field<HealthCheckPort>,
     pub(super) path: Field<String>,
     pub(super) interval: Field<Duration>,
@@ -116,7 +118,7 @@ impl Typed {
         let default = HealthCheck::default();
         self.timeout_fits(&default, problems);
         self.stale_after_fits(&default, problems);
-        let plain = matches!(self.protocol.known(default.protocol), Some((Protocol::Http, _)));
+        let plain = matches!(self.protocol.known(default.protocol), Some((HealthCheckProtocol::Http, _)));
         for place in self.tls_at.iter().filter(|_| plain) {
             let message = "found with an HTTP check; allowed: in a health check with `protocol = \"HTTPS\"`";
             problems.clash(place.clone(), message.to_owned());
@@ -133,6 +135,10 @@ impl Typed {
             unhealthy_threshold: self.unhealthy_threshold.or(default.unhealthy_threshold),
             initial_healthy_threshold: self.initial_healthy_threshold.or(default.initial_healthy_threshold),
             matcher: self.matcher.or(default.matcher),
+            start_period: default.start_period,
+            host: default.host,
+            headers: default.headers,
+            body_match: default.body_match,
             stale_after: self.stale_after.or(interval * STALE_INTERVALS),
             close: self.close.or(default.close),
             tls_resumption: self.tls_resumption.or(default.tls_resumption),

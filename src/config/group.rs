@@ -15,7 +15,8 @@ use crate::config::targets;
 use crate::config::values;
 use crate::config::verify::Authorities;
 use crate::model::desired::DesiredGroup;
-use crate::model::health_check::{HealthCheck, Protocol};
+use crate::model::health_check::{HealthCheck, HealthCheckProtocol};
+use crate::model::protocol::Protocol;
 use crate::model::target_group::{Attributes, GroupName, MinimumHealthy, TargetGroup};
 
 const NAME: &str = "1 to 32 letters, digits and hyphens, no hyphen at either end or two in a row";
@@ -58,7 +59,8 @@ fn read(
     let protocol = table
         .text("protocol", "\"HTTP\" or \"HTTPS\"", problems)
         .and_then(|text, place| values::protocol(text, place, problems))
-        .or(Protocol::Http);
+        .or(HealthCheckProtocol::Http);
+    let protocol = Protocol::parse(protocol.as_str()).unwrap_or(Protocol::Http);
     let port = table.number("port", values::PORTS, problems);
     if let Field::Absent = port {
         table.missing(
@@ -74,7 +76,7 @@ fn read(
         None => HealthCheck::default(),
     };
     let targets = targets::read(table, port, problems).into_iter().map(Arc::new).collect();
-    let group = TargetGroup { name: name?, protocol, port: port?, health_check, attributes };
+    let group = TargetGroup { health_check, attributes, ..TargetGroup::new(name?, protocol, port?) };
     Some(DesiredGroup { group: Arc::new(group), targets })
 }
 
@@ -132,6 +134,7 @@ fn read_attributes(table: &Table<'_>, problems: &mut Problems<'_>) -> Attributes
         dns_failover: dns.meant(default.dns_failover),
         unhealthy_state_routing: routing.meant(default.unhealthy_state_routing),
         in_use,
+        ..default
     }
 }
 

@@ -98,7 +98,7 @@ pub fn parse(text: &str, file: &str, read: &dyn Fn(&Path) -> io::Result<Vec<u8>>
     let server = server.map(|table| server::read(&table, read, &mut problems)).unwrap_or_default();
     let groups = group::read_all(&root, &mut Authorities::new(read), &mut problems);
     match problems.finish() {
-        None => Ok(Config { server, desired: Desired { groups }, credentials }),
+        None => Ok(Config { server, desired: Desired { groups, ..Desired::default() }, credentials }),
         Some(errors) => Err(errors),
     }
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use crate::config::check::{self, INTERVALS, THRESHOLDS, TIMEOUTS};
 use crate::config::problems::{Place, Problems, name, quote};
 use crate::config::table::{Field, Found};
-use crate::config::targets::usable;
 use crate::config::{Config, Errors, Server, values};
 use crate::model::desired::{Desired, DesiredGroup};
-use crate::model::health_check::Protocol;
+use crate::model::health_check::HealthCheckProtocol;
+use crate::model::protocol::Protocol;
+use crate::model::target::usable;
 use crate::model::target::{self, TargetDescription};
-use crate::model::target_group::{Attributes, GroupName, TargetGroup};
+use crate::model::target_group::{GroupName, TargetGroup};
 
 const URL: &str = "http://HOST[:PORT][/PATH] or https://HOST[:PORT][/PATH]";
 
@@ -33,7 +34,7 @@ pub struct CheckFlags {
 /// One URL, taken apart.
 struct Url<'u> {
     text: &'u str,
-    protocol: Protocol,
+    protocol: HealthCheckProtocol,
     id: Box<str>,
     port: u16,
     path: String,
@@ -54,7 +55,7 @@ pub fn from_urls(urls: &[String], flags: &CheckFlags) -> Result<Config, Errors> 
     let typed = typed(flags, &mut problems);
     let targets = targets(&read, &mut problems);
     let first = read.first().map(|url| (url.protocol, url.port, url.path.clone()));
-    let (protocol, port, path) = first.unwrap_or_else(|| (Protocol::Http, 80, "/".to_owned()));
+    let (protocol, port, path) = first.unwrap_or_else(|| (HealthCheckProtocol::Http, 80, "/".to_owned()));
     let mut health_check = typed.meant(&mut problems);
     health_check.protocol = protocol;
     health_check.path = path;
@@ -62,10 +63,15 @@ pub fn from_urls(urls: &[String], flags: &CheckFlags) -> Result<Config, Errors> 
         return Err(errors);
     }
     let name = GroupName::parse("default").map_err(|reason| Errors::of_file("default", reason.to_owned()))?;
-    let group = TargetGroup { name, protocol, port, health_check, attributes: Attributes::default() };
+    let traffic = Protocol::parse(protocol.as_str()).unwrap_or(Protocol::Http);
+    let group = TargetGroup { health_check, ..TargetGroup::new(name, traffic, port) };
     let groups =
         vec![DesiredGroup { group: Arc::new(group), targets: targets.into_iter().map(Arc::new).collect() }];
-    Ok(Config { server: Server::default(), desired: Desired { groups }, credentials: None })
+    Ok(Config {
+        server: Server::default(),
+        desired: Desired { groups, ..Desired::default() },
+        credentials: None,
+    })
 }
 
 fn typed(flags: &CheckFlags, problems: &mut Problems<'_>) -> check::Typed {
@@ -118,7 +124,7 @@ fn targets(urls: &[Url<'_>], problems: &mut Problems<'_>) -> Vec<TargetDescripti
                 ),
             );
         }
-        let target = TargetDescription { id: url.id.clone(), port: url.port, zone: None };
+        let target = TargetDescription { id: url.id.clone(), port: url.port, zone: None, more: None };
         if !seen.insert((&url.id, url.port)) {
             problems.add(place(), format!("the target {target} a second time; allowed: each target once"));
         }
@@ -146,7 +152,9 @@ fn parse<'u>(text: &'u str, problems: &mut Problems<'_>) -> Option<Url<'u>> {
         wrong("no protocol before `://`");
         return None;
     };
-    let Some(protocol) = Protocol::ALL.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(scheme))
+    let Some(protocol) = [HealthCheckProtocol::Http, HealthCheckProtocol::Https]
+        .into_iter()
+        .find(|known| known.as_str().eq_ignore_ascii_case(scheme))
     else {
         wrong("the protocol is neither http nor https");
         return None;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::config::keys;
 use crate::config::problems::{Place, Problems, quote};
 use crate::model::duration;
-use crate::model::health_check::{Close, Protocol};
+use crate::model::health_check::{Close, HealthCheckProtocol};
 use crate::model::matcher::{HIGHEST, LOWEST, Matcher};
 
 /// The whole of a port number.
@@ -60,9 +60,14 @@ pub(super) fn number(
     value
 }
 
-pub(super) fn protocol(text: &str, place: &Place, problems: &mut Problems<'_>) -> Option<Protocol> {
-    let words = Protocol::ALL.map(Protocol::as_str);
-    let protocol = Protocol::ALL.into_iter().find(|protocol| protocol.as_str() == text);
+pub(super) fn protocol(
+    text: &str,
+    place: &Place,
+    problems: &mut Problems<'_>,
+) -> Option<HealthCheckProtocol> {
+    let known = [HealthCheckProtocol::Http, HealthCheckProtocol::Https];
+    let words = known.map(HealthCheckProtocol::as_str);
+    let protocol = known.into_iter().find(|protocol| protocol.as_str() == text);
     if protocol.is_none() {
         let allowed = words.map(|word| format!("\"{word}\"")).join(" or ");
         let hint =

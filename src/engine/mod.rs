@@ -7,6 +7,7 @@
 //!   registry ──commands──► shard ──poll_job──► (a probe elsewhere) ──on_outcome──► shard ──poll_event──► readers
 //! ```
 
+pub mod catalog;
 pub mod machine;
 pub mod place;
 pub mod queue;

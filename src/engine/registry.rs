@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::engine::shard::Key;
 use crate::engine::table::make_room;
 use crate::model::desired::{Desired, DesiredGroup};
-use crate::model::health_check::Protocol;
+use crate::model::health_check::HealthCheckProtocol;
 use crate::model::target::TargetDescription;
 use crate::model::target_group::{GroupName, TargetGroup};
 use crate::model::tick::millis;
@@ -26,6 +26,8 @@ pub enum Command {
     Update(Key, Arc<TargetGroup>),
     /// Begin a target's drain.
     Deregister(Key),
+    /// Forget a target without a drain, or before its drain is over.
+    End(Key),
 }
 
 /// One target in a [`Listing`].
@@ -118,19 +120,32 @@ impl Registry {
 
     /// Makes `desired` the truth. [`Registry::take_commands`] then holds what the shards must do.
     pub fn apply(&mut self, desired: Desired) -> Changes {
-        self.sweep();
-        let mut changes = Changes::default();
-        self.shards.make_room(&desired);
         let wanted: BTreeSet<GroupName> = desired.groups.iter().map(|one| one.group.name.clone()).collect();
-        for one in desired.groups {
-            self.apply_group(one, &mut changes);
-        }
         let gone: Vec<GroupName> =
             self.groups.keys().filter(|name| !wanted.contains(*name)).cloned().collect();
+        self.apply_some(desired.groups, &gone)
+    }
+
+    /// Makes each of `groups`, complete, the truth about that group, and lets the groups named in `gone` go. Others stay
+    /// as they are.
+    pub fn apply_some(&mut self, groups: Vec<DesiredGroup>, gone: &[GroupName]) -> Changes {
+        self.sweep();
+        let mut changes = Changes::default();
+        self.shards.make_room(&groups);
+        for one in groups {
+            self.apply_group(one, &mut changes);
+        }
         for name in gone {
-            self.remove_group(&name, &mut changes);
+            self.remove_group(name, &mut changes);
         }
         changes
+    }
+
+    /// Lets a group go with everything in it at once: nothing drains.
+    pub fn delete(&mut self, name: &GroupName) {
+        let Some(listing) = self.groups.get_mut(name) else { return };
+        let ended = listing.targets.iter().cloned().map(|gone| self.shards.end(gone)).collect();
+        *listing = Arc::new(Listing { group: Arc::clone(&listing.group), desired: false, targets: ended });
     }
 
     /// Takes what each shard must do, one list per shard.
@@ -221,9 +236,9 @@ impl Registry {
 
 impl Shards {
     /// Lets the lists of commands grow once where every target is new, as at the start.
-    fn make_room(&mut self, desired: &Desired) {
+    fn make_room(&mut self, groups: &[DesiredGroup]) {
         if self.tables.iter().all(|table| table.size == 0) {
-            let targets: usize = desired.groups.iter().map(|one| one.targets.len()).sum();
+            let targets: usize = groups.iter().map(|one| one.targets.len()).sum();
             let shards = self.commands.len();
             self.commands.iter_mut().for_each(|commands| make_room(commands, targets.div_ceil(shards)));
         }
@@ -271,6 +286,12 @@ impl Shards {
         }
         listed
     }
+
+    /// The entry of a target that leaves at once.
+    fn end(&mut self, listed: Listed) -> Listed {
+        self.commands[usize::from(listed.shard)].push(Command::End(listed.key));
+        Listed { registered: false, ..listed }
+    }
 }
 
 fn identity(target: &TargetDescription) -> (&str, u16) {
@@ -292,8 +313,8 @@ fn place(tables: &mut [Table], weight: u64) -> (u16, u32) {
 /// times, the rough price of its cryptography beside the system calls of a plain check.
 fn weight(group: &TargetGroup) -> u64 {
     let price = match group.health_check.protocol {
-        Protocol::Http => 1,
-        Protocol::Https => 3,
+        HealthCheckProtocol::Http | HealthCheckProtocol::Tcp => 1,
+        HealthCheckProtocol::Https => 3,
     };
     price * 1_000_000_000 / millis(group.health_check.interval).max(1)
 }

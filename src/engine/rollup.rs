@@ -50,20 +50,17 @@ pub fn fail_open(group: &TargetGroup, counts: &Counts) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::health_check::{HealthCheck, Protocol};
+    use crate::model::protocol::Protocol;
     use crate::model::target_group::{Attributes, GroupName, MinimumHealthy};
 
     /// States: `I`nitial, `H`ealthy, `U`nhealthy, `D`raining.
     fn fails_open(count: Option<u32>, percentage: Option<u8>, states: &str) -> bool {
         let group = TargetGroup {
-            name: GroupName::parse("web").unwrap(),
-            protocol: Protocol::Http,
-            port: 80,
-            health_check: HealthCheck::default(),
             attributes: Attributes {
                 unhealthy_state_routing: MinimumHealthy { count, percentage },
                 ..Attributes::default()
             },
+            ..TargetGroup::new(GroupName::parse("web").unwrap(), Protocol::Http, 80)
         };
         let mut counts = Counts::default();
         for letter in states.chars() {

@@ -143,6 +143,13 @@ impl Shard {
         self.on_tick(now);
     }
 
+    /// Ends a target's life at once: it does not drain, or its drain is cut short.
+    pub fn end(&mut self, key: Key, now: Tick) {
+        self.deregister(key, now);
+        self.with(key, |shard, _| shard.deadlines.set(key.index, Some(now)));
+        self.on_tick(now);
+    }
+
     /// Says that the target's address is now known: a target that was held, or never had a conclusive check, is
     /// checked at once.
     pub fn release(&mut self, key: Key, now: Tick) {

@@ -1,5 +1,6 @@
 //! A source's complete wish: which groups and targets should exist.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::target::TargetDescription;
@@ -10,6 +11,8 @@ use crate::model::target_group::TargetGroup;
 pub struct Desired {
     /// Groups with unique names.
     pub groups: Vec<DesiredGroup>,
+    /// Addresses or host names by the ids of instances and load balancers that may be registered.
+    pub instances: BTreeMap<Box<str>, Box<str>>,
 }
 
 /// One wanted group with its wanted targets.

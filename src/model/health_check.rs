@@ -7,18 +7,22 @@ use std::time::Duration;
 
 use crate::model::matcher::Matcher;
 
-/// The protocol a check or a group speaks.
+mod kind;
+
+/// The protocol a check speaks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Protocol {
-    /// HTTP/1.1 over TCP.
+pub enum HealthCheckProtocol {
+    /// HTTP over TCP.
     Http,
-    /// HTTP/1.1 over TLS.
+    /// HTTP over TLS.
     Https,
+    /// A TCP connection, and no more.
+    Tcp,
 }
 
-impl Protocol {
+impl HealthCheckProtocol {
     /// Every protocol.
-    pub const ALL: [Self; 2] = [Self::Http, Self::Https];
+    pub const ALL: [Self; 3] = [Self::Http, Self::Https, Self::Tcp];
 
     /// AWS's word.
     #[must_use]
@@ -26,6 +30,7 @@ impl Protocol {
         match self {
             Self::Http => "HTTP",
             Self::Https => "HTTPS",
+            Self::Tcp => "TCP",
         }
     }
 
@@ -33,13 +38,13 @@ impl Protocol {
     #[must_use]
     pub fn default_port(self) -> u16 {
         match self {
-            Self::Http => 80,
+            Self::Http | Self::Tcp => 80,
             Self::Https => 443,
         }
     }
 }
 
-impl fmt::Display for Protocol {
+impl fmt::Display for HealthCheckProtocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
@@ -123,10 +128,11 @@ pub struct HealthCheck {
     /// `HealthCheckEnabled`; where false every target is `unavailable` / `Target.HealthCheckDisabled`.
     pub enabled: bool,
     /// `HealthCheckProtocol`. HTTP by default, for an HTTPS group too (docs/semantics.md, "Defaults").
-    pub protocol: Protocol,
+    pub protocol: HealthCheckProtocol,
     /// `HealthCheckPort`.
     pub port: HealthCheckPort,
-    /// `HealthCheckPath`, with an optional query; starts with `/`, 1 to 1,024 printable ASCII characters.
+    /// `HealthCheckPath`, with an optional query; starts with `/`, 1 to 1,024 printable ASCII characters. Of no meaning
+    /// for a TCP check.
     pub path: String,
     /// `HealthCheckIntervalSeconds`: from the start of one check to the start of the next.
     pub interval: Duration,
@@ -138,8 +144,17 @@ pub struct HealthCheck {
     pub unhealthy_threshold: NonZeroU8,
     /// Passes in a row that make a new target healthy; 1 as on ALB (docs/semantics.md, "Transitions").
     pub initial_healthy_threshold: NonZeroU8,
-    /// `Matcher.HttpCode`.
+    /// `Matcher.HttpCode`, or `Matcher.GrpcCode` of a gRPC group. Of no meaning for a TCP check.
     pub matcher: Matcher,
+    /// For this long after registration failures of a target that has never passed do not count.
+    pub start_period: Duration,
+    /// What `Host` says instead of the target's id and port; 1 to 255 characters of a host and an optional port.
+    pub host: Option<Box<str>>,
+    /// Further header fields of the request, in this order: names are tokens, values printable ASCII and tabs
+    /// (RFC 9110, section 5).
+    pub headers: Vec<(Box<str>, Box<str>)>,
+    /// What the body must contain, 1 to 1,024 bytes, for an answer to pass.
+    pub body_match: Option<Box<str>>,
     /// Without any conclusive check for this long a target is `unavailable`; ten intervals by default.
     pub stale_after: Duration,
     /// Verification of the target's certificate, for HTTPS checks.
@@ -164,7 +179,7 @@ impl Default for HealthCheck {
         }
         Self {
             enabled: true,
-            protocol: Protocol::Http,
+            protocol: HealthCheckProtocol::Http,
             port: HealthCheckPort::TrafficPort,
             path: "/".to_owned(),
             interval: Duration::from_secs(30),
@@ -173,6 +188,10 @@ impl Default for HealthCheck {
             unhealthy_threshold: count(2),
             initial_healthy_threshold: count(1),
             matcher: Matcher::default(),
+            start_period: Duration::ZERO,
+            host: None,
+            headers: Vec::new(),
+            body_match: None,
             stale_after: Duration::from_secs(30) * STALE_INTERVALS,
             verify: None,
             close: Close::Reset,

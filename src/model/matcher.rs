@@ -1,6 +1,7 @@
 //! Which status codes count as success: `200`, `200-299`, `200,202,301-302`.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 /// The lowest code a matcher may name; an interim 1xx answer is never a verdict.
 pub const LOWEST: u16 = 200;
@@ -22,8 +23,8 @@ pub enum MatcherError {
     Empty,
     /// An item that is neither a code nor a range of codes.
     Item(String),
-    /// A code outside [`LOWEST`] to [`HIGHEST`].
-    OutOfRange(String),
+    /// A code outside what is allowed, and that.
+    OutOfRange(String, RangeInclusive<u16>),
     /// A range whose lower bound is above its upper bound.
     Backwards(String),
 }
@@ -34,8 +35,29 @@ impl Matcher {
     /// # Errors
     /// The first item that does not fit, and why.
     pub fn parse(text: &str) -> Result<Self, MatcherError> {
-        let ranges = text.split(',').map(|item| parse_item(item.trim())).collect::<Result<_, _>>()?;
+        Self::parse_within(text, &(LOWEST..=HIGHEST))
+    }
+
+    /// The same with other codes allowed: those of gRPC, or AWS's narrower ranges (docs/semantics.md, "Matcher").
+    ///
+    /// # Errors
+    /// The first item that does not fit, and why.
+    pub fn parse_within(text: &str, allowed: &RangeInclusive<u16>) -> Result<Self, MatcherError> {
+        let item = |item: &str| parse_item(item.trim(), allowed);
+        let ranges = text.split(',').map(item).collect::<Result<_, _>>()?;
         Ok(Self { text: text.to_owned(), ranges })
+    }
+
+    /// The matcher of one code.
+    #[must_use]
+    pub fn one(code: u16) -> Self {
+        Self { text: code.to_string(), ranges: vec![(code, code)] }
+    }
+
+    /// The matcher of one range, both ends included.
+    #[must_use]
+    pub fn range(low: u16, high: u16) -> Self {
+        Self { text: format!("{low}-{high}"), ranges: vec![(low, high)] }
     }
 
     /// Whether `code` counts as success.
@@ -69,13 +91,15 @@ impl fmt::Display for MatcherError {
         match self {
             Self::Empty => write!(f, "an item is empty"),
             Self::Item(item) => write!(f, "`{item}` is neither a code nor a range of codes"),
-            Self::OutOfRange(item) => write!(f, "`{item}` is not within {LOWEST} to {HIGHEST}"),
+            Self::OutOfRange(item, allowed) => {
+                write!(f, "`{item}` is not within {} to {}", allowed.start(), allowed.end())
+            }
             Self::Backwards(item) => write!(f, "`{item}` has its lower bound above its upper bound"),
         }
     }
 }
 
-fn parse_item(item: &str) -> Result<(u16, u16), MatcherError> {
+fn parse_item(item: &str, allowed: &RangeInclusive<u16>) -> Result<(u16, u16), MatcherError> {
     if item.is_empty() {
         return Err(MatcherError::Empty);
     }
@@ -85,12 +109,9 @@ fn parse_item(item: &str) -> Result<(u16, u16), MatcherError> {
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(MatcherError::Item(item.to_owned()));
         }
-        let code = text.parse().map_err(|_| MatcherError::OutOfRange(item.to_owned()))?;
-        if (LOWEST..=HIGHEST).contains(&code) {
-            Ok(code)
-        } else {
-            Err(MatcherError::OutOfRange(item.to_owned()))
-        }
+        let outside = || MatcherError::OutOfRange(item.to_owned(), allowed.clone());
+        let code = text.parse().map_err(|_| outside())?;
+        if allowed.contains(&code) { Ok(code) } else { Err(outside()) }
     };
     let range = (code(low)?, code(high)?);
     if range.0 <= range.1 { Ok(range) } else { Err(MatcherError::Backwards(item.to_owned())) }
@@ -124,6 +145,7 @@ mod tests {
 
     #[test]
     fn what_is_not_a_matcher_is_refused_with_the_item() {
+        let outside = |item: &str| MatcherError::OutOfRange(item.to_owned(), LOWEST..=HIGHEST);
         for (text, error) in [
             ("", MatcherError::Empty),
             ("200,", MatcherError::Empty),
@@ -131,9 +153,9 @@ mod tests {
             ("200-", MatcherError::Item("200-".into())),
             ("200-300-400", MatcherError::Item("200-300-400".into())),
             ("+200", MatcherError::Item("+200".into())),
-            ("199", MatcherError::OutOfRange("199".into())),
-            ("200-600", MatcherError::OutOfRange("200-600".into())),
-            ("99999999", MatcherError::OutOfRange("99999999".into())),
+            ("199", outside("199")),
+            ("200-600", outside("200-600")),
+            ("99999999", outside("99999999")),
             ("299-200", MatcherError::Backwards("299-200".into())),
         ] {
             assert_eq!(Matcher::parse(text), Err(error), "{text}");

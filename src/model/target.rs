@@ -1,31 +1,75 @@
 //! One registration: an address or a name, a port, perhaps a zone.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::model::protocol::TargetType;
+use crate::model::target_group::TargetGroup;
 
 /// One registered target. Identity is the pair of `id` and `port`; `zone` is told, not compared.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TargetDescription {
-    /// An IP address in its canonical form, or a host name in lower case.
+    /// An IP address in its canonical form, a host name in lower case, the id of an instance or an ARN.
     pub id: Box<str>,
-    /// 1 to 65535; the group's port unless the target has its own.
+    /// 1 to 65535; the group's port unless the target has its own. 0 exactly for a Lambda function, which has none.
     pub port: u16,
     /// The availability zone, as the user named it.
     pub zone: Option<Box<str>>,
+    /// What few targets have, apart so that the others do not pay for it.
+    pub more: Option<Box<More>>,
+}
+
+/// What few targets have.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct More {
+    /// Where it is checked.
+    pub reach: Reach,
+    /// `QuicServerId`: `0x` and 16 lower-case hexadecimal digits.
+    pub quic_server_id: Option<Box<str>>,
+}
+
+/// Where a target is checked.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Reach {
+    /// At its id, an address or a host name.
+    #[default]
+    Id,
+    /// At this address or host name, which the configuration gives for its id.
+    At(Box<str>),
+    /// Nowhere: its id is neither and the configuration gives none, or nothing of its kind can be checked.
+    Nowhere,
 }
 
 impl TargetDescription {
-    /// The address itself, or `None` where `id` is a host name.
+    /// A target that is checked at its id.
+    #[must_use]
+    pub fn new(id: &str, port: u16) -> Self {
+        Self { id: id.into(), port, zone: None, more: None }
+    }
+
+    /// The address or host name at which it is checked; `None` where it is not.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        match self.more.as_ref().map(|more| &more.reach) {
+            None | Some(Reach::Id) => Some(&self.id),
+            Some(Reach::At(host)) => Some(host),
+            Some(Reach::Nowhere) => None,
+        }
+    }
+
+    /// The address at which it is checked, or `None` where that is a host name or it is not checked.
     #[must_use]
     pub fn ip(&self) -> Option<IpAddr> {
-        self.id.parse().ok()
+        self.host()?.parse().ok()
     }
 }
 
 impl fmt::Display for TargetDescription {
-    /// `id:port`, with brackets around an IPv6 address.
+    /// `id:port`, with brackets around an id that holds colons, as an IPv6 address does; the bare id of a Lambda function.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.id.contains(':') {
+        if self.port == 0 {
+            f.write_str(&self.id)
+        } else if self.id.contains(':') {
             write!(f, "[{}]:{}", self.id, self.port)
         } else {
             write!(f, "{}:{}", self.id, self.port)
@@ -59,13 +103,77 @@ pub fn parse(text: &str) -> Result<(Box<str>, Option<u16>), &'static str> {
         let ip: std::net::Ipv6Addr = host.parse().map_err(|_| "between brackets stands no IPv6 address")?;
         return Ok((ip.to_string().into(), port));
     }
-    if let Ok(ip) = host.parse::<std::net::Ipv4Addr>() {
+    if let Ok(ip) = host.parse::<Ipv4Addr>() {
         return Ok((ip.to_string().into(), port));
     }
     if host.contains(':') {
         return Err("an IPv6 address with a port needs brackets: `[v6]:port`");
     }
     Ok((parse_name(host)?, port))
+}
+
+/// Reads a target as it is named in a group: by the kind of ids the group has, with the group's port where it names none.
+///
+/// # Errors
+/// A sentence fragment that says what is wrong with the text.
+pub fn parse_for(group: &TargetGroup, text: &str) -> Result<TargetDescription, &'static str> {
+    match group.target_type {
+        TargetType::Ip | TargetType::Instance => {
+            let (id, port) = parse(text)?;
+            usable(&id)?;
+            Ok(TargetDescription { port: port.unwrap_or(group.port), ..TargetDescription::new(&id, 0) })
+        }
+        TargetType::Lambda => arn(text).map(|id| TargetDescription::new(id, 0)),
+        TargetType::Alb => {
+            let bracketed = text.strip_prefix('[').and_then(|rest| rest.split_once("]:"));
+            let (id, port) = match bracketed {
+                Some((id, port)) => (id, parse_port(port)?),
+                None => (text, group.port),
+            };
+            arn(id).map(|id| TargetDescription::new(id, port))
+        }
+    }
+}
+
+/// Whether a text may be an ARN: six parts with colons between them, no space, at most 2,048 characters.
+///
+/// # Errors
+/// A sentence fragment that says what is wrong with it.
+pub fn arn(text: &str) -> Result<&str, &'static str> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+    let parts = text.splitn(6, ':').filter(|part| !part.is_empty()).count();
+    let good = plain && text.len() <= 2_048 && text.starts_with("arn:") && parts >= 5;
+    if good { Ok(text) } else { Err("it is not an ARN") }
+}
+
+/// An address that belongs to one machine, as far as the address itself can tell; a host name always is.
+///
+/// # Errors
+/// A sentence fragment that says why it is no target.
+pub fn usable(id: &str) -> Result<(), &'static str> {
+    let Ok(ip) = id.parse::<IpAddr>() else {
+        return Ok(());
+    };
+    // `::ffff:224.0.0.1` is sent where 224.0.0.1 is.
+    let ip = ip.to_canonical();
+    if ip.is_unspecified() {
+        Err("the unspecified address is no target")
+    } else if ip.is_multicast() {
+        Err("a multicast address is no target")
+    } else if ip == Ipv4Addr::BROADCAST {
+        Err("the broadcast address is no target")
+    } else {
+        Ok(())
+    }
+}
+
+/// What an availability zone may be.
+pub const ZONE: &str = "1 to 64 characters, none of them a control character";
+
+/// Whether a text may be an availability zone.
+#[must_use]
+pub fn is_zone(text: &str) -> bool {
+    (1..=64).contains(&text.chars().count()) && !text.contains(char::is_control)
 }
 
 fn parse_port(text: &str) -> Result<u16, &'static str> {
@@ -148,7 +256,7 @@ mod tests {
 
         #[test]
         fn what_is_printed_is_read_back(octets: [u8; 16], port in 1..=u16::MAX) {
-            let target = TargetDescription { id: IpAddr::from(octets).to_string().into(), port, zone: None };
+            let target = TargetDescription { id: IpAddr::from(octets).to_string().into(), port, zone: None, more: None };
             prop_assert_eq!(parse(&target.to_string()), Ok((target.id, Some(port))));
         }
     }

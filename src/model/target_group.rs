@@ -4,9 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::health_check::{HealthCheck, Protocol};
+use crate::model::arn::Account;
+use crate::model::description::Description;
+use crate::model::health_check::HealthCheck;
+use crate::model::protocol::{Protocol, ProtocolVersion, TargetType};
 
 /// The name of a group: 1 to 32 letters, digits and single hyphens, no hyphen at either end.
+///
+/// The name of a group in another region than the configured one stands behind that region and a colon, as in
+/// `eu-west-1:web`, so that it is unique wherever groups are named.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct GroupName(Arc<str>);
 
@@ -31,10 +37,36 @@ impl GroupName {
         Ok(Self(text.into()))
     }
 
-    /// The name.
+    /// The same name in another region than the configured one.
+    #[must_use]
+    pub fn in_region(&self, region: &str) -> Self {
+        Self(format!("{region}:{}", self.bare()).into())
+    }
+
+    /// Reads a name as it is shown, with the region of a group that is not in the configured one.
+    ///
+    /// # Errors
+    /// The rule that is broken.
+    pub fn parse_shown(text: &str) -> Result<Self, &'static str> {
+        match text.rsplit_once(':') {
+            Some((region, _)) if !Account::is_region(region) => {
+                Err("before the colon stands a region: lower-case letters, digits and hyphens")
+            }
+            Some((region, name)) => Ok(Self::parse(name)?.in_region(region)),
+            None => Self::parse(text),
+        }
+    }
+
+    /// The name as it is shown.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The name within its region.
+    #[must_use]
+    pub fn bare(&self) -> &str {
+        self.0.rsplit_once(':').map_or(&*self.0, |(_, name)| name)
     }
 }
 
@@ -77,6 +109,11 @@ pub struct Attributes {
     pub unhealthy_state_routing: MinimumHealthy,
     /// Whether the group takes traffic; where false every target is `unused` / `Target.NotInUse` and is not checked.
     pub in_use: bool,
+    /// How long a failing target is `unhealthy.draining` before it is `unhealthy`, 0 to 360,000 s; zero where it never is
+    /// (docs/semantics.md, "States").
+    pub unhealthy_draining: Duration,
+    /// Whether a drain ends as soon as a check finds that nothing listens at the target's address any more.
+    pub end_drain_when_refused: bool,
 }
 
 impl Default for Attributes {
@@ -86,6 +123,8 @@ impl Default for Attributes {
             dns_failover: MinimumHealthy::default(),
             unhealthy_state_routing: MinimumHealthy::default(),
             in_use: true,
+            unhealthy_draining: Duration::ZERO,
+            end_drain_when_refused: false,
         }
     }
 }
@@ -95,14 +134,43 @@ impl Default for Attributes {
 pub struct TargetGroup {
     /// Its name, unique among groups.
     pub name: GroupName,
-    /// The protocol of the traffic.
-    pub protocol: Protocol,
-    /// The port of targets that name none.
+    /// What its targets' ids are.
+    pub target_type: TargetType,
+    /// The protocol of the traffic; `None` exactly for Lambda functions.
+    pub protocol: Option<Protocol>,
+    /// The version of HTTP; `None` unless the protocol is HTTP or HTTPS.
+    pub protocol_version: Option<ProtocolVersion>,
+    /// The port of targets that name none; 0 exactly for Lambda functions, which have none.
     pub port: u16,
     /// How targets are checked.
     pub health_check: HealthCheck,
     /// The attributes that concern health.
     pub attributes: Attributes,
+    /// What else the API tells of it.
+    pub description: Arc<Description>,
+}
+
+impl TargetGroup {
+    /// A group of addresses with every default of an Application Load Balancer.
+    #[must_use]
+    pub fn new(name: GroupName, protocol: Protocol, port: u16) -> Self {
+        Self {
+            name,
+            target_type: TargetType::Ip,
+            protocol: Some(protocol),
+            protocol_version: protocol.is_application().then_some(ProtocolVersion::Http1),
+            port,
+            health_check: HealthCheck::default(),
+            attributes: Attributes::default(),
+            description: Arc::default(),
+        }
+    }
+
+    /// Whether it stands behind an Application Load Balancer, as far as its rules go: HTTP, HTTPS and Lambda groups.
+    #[must_use]
+    pub fn is_application(&self) -> bool {
+        self.protocol.is_none_or(Protocol::is_application)
+    }
 }
 
 #[cfg(test)]

@@ -104,7 +104,7 @@ mod tests {
         let view = View::new(Clock::start(), 1);
         let begin = view.journal.newest();
         let write = || {
-            let target = TargetDescription { id: "10.0.0.1".into(), port: 80, zone: None };
+            let target = TargetDescription::new("10.0.0.1", 80);
             let group = GroupName::parse("web").unwrap();
             view.journal.record(Tick(1), group, Arc::new(target), State::Initial, TargetHealth::HEALTHY);
         };

@@ -63,24 +63,23 @@ impl Iterator for Pieces {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::health_check::{HealthCheck, Protocol};
+    use crate::model::protocol::Protocol;
     use crate::model::target::TargetDescription;
-    use crate::model::target_group::{Attributes, GroupName, TargetGroup};
+    use crate::model::target_group::{GroupName, TargetGroup};
     use crate::output::json::targets;
     use crate::runtime::view::{Clock, Key, Listed, View};
 
     #[test]
     fn pieces_make_the_same_list_as_one_rendering() {
         for count in [0, 1, PIECE, PIECE + 1, 3 * PIECE] {
-            let group = Arc::new(TargetGroup {
-                name: GroupName::parse("web").unwrap(),
-                protocol: Protocol::Http,
-                port: 80,
-                health_check: HealthCheck::default(),
-                attributes: Attributes::default(),
-            });
+            let group = Arc::new(TargetGroup::new(GroupName::parse("web").unwrap(), Protocol::Http, 80));
             let one = |n: u32| Listed {
-                target: Arc::new(TargetDescription { id: format!("host-{n}").into(), port: 80, zone: None }),
+                target: Arc::new(TargetDescription {
+                    id: format!("host-{n}").into(),
+                    port: 80,
+                    zone: None,
+                    more: None,
+                }),
                 shard: 0,
                 key: Key { index: n, generation: 1 },
                 registered: true,

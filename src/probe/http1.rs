@@ -6,7 +6,7 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use crate::model::health_check::{Close, HealthCheck, Protocol};
+use crate::model::health_check::{Close, HealthCheck, HealthCheckProtocol};
 use crate::model::matcher::Matcher;
 use crate::model::outcome::{Cause, Outcome};
 use crate::probe::errno::{self, Phase};
@@ -53,8 +53,9 @@ impl Http1 {
     #[must_use]
     pub fn new(check: &HealthCheck) -> Self {
         let transport = match check.protocol {
-            Protocol::Http => Transport::Plain,
-            Protocol::Https => tls::Client::new(check.verify.as_ref(), check.tls_resumption)
+            HealthCheckProtocol::Http => Transport::Plain,
+            HealthCheckProtocol::Tcp => Transport::Unusable,
+            HealthCheckProtocol::Https => tls::Client::new(check.verify.as_ref(), check.tls_resumption)
                 .map_or(Transport::Unusable, Transport::Tls),
         };
         Self {

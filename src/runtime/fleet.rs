@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, error, info, warn};
 
 use crate::engine::registry::{Changes, Command, Registry};
-use crate::model::desired::Desired;
+use crate::model::desired::DesiredGroup;
 use crate::model::health::{Reason, State, TargetHealth};
 use crate::model::outcome::{Outcome, Report};
 use crate::model::target::TargetDescription;
@@ -52,11 +52,17 @@ pub struct Layout {
     pub resolve_interval: Duration,
 }
 
-/// A new complete set, and where to say what it changed once readers can see it.
+/// Groups that have changed, each complete, and where to say what that changed once readers can see it.
 #[derive(Debug)]
 pub struct Apply {
-    /// What should exist.
-    pub desired: Desired,
+    /// Groups that should exist as they are here.
+    pub groups: Vec<DesiredGroup>,
+    /// Groups that should not exist any more; their targets drain.
+    pub gone: Vec<GroupName>,
+    /// Groups that were deleted, and perhaps made anew since; what was in them leaves at once.
+    pub deleted: Vec<GroupName>,
+    /// Whether this is a new configuration file taken in.
+    pub whole_file: bool,
     /// Answered when the set is live.
     pub done: oneshot::Sender<Changes>,
 }
@@ -185,7 +191,10 @@ impl Control {
     }
 
     async fn apply(&mut self, apply: Apply) {
-        let changes = self.registry.apply(apply.desired);
+        for name in &apply.deleted {
+            self.registry.delete(name);
+        }
+        let changes = self.registry.apply_some(apply.groups, &apply.gone);
         // Readers first: a target that is listed and not yet published is in registration.
         self.view.publish_listings(self.registry.listings());
         for (shard, commands) in (0..).zip(self.registry.take_commands()) {
@@ -201,8 +210,10 @@ impl Control {
                 _ = self.asks.send(asks).await;
             }
         }
-        self.view.config.success_at.store(self.view.clock.now().0, Relaxed);
-        self.view.config.successful.store(true, Relaxed);
+        if apply.whole_file {
+            self.view.config.success_at.store(self.view.clock.now().0, Relaxed);
+            self.view.config.successful.store(true, Relaxed);
+        }
         // Whoever asked may have gone away; the set is live all the same.
         _ = apply.done.send(changes);
     }
@@ -316,7 +327,7 @@ fn ask(shard: u16, command: &Command) -> Option<Ask> {
         Command::Register(key, _, target) if target.ip().is_none() => {
             Some(Ask::Follow(target.id.clone(), (shard, *key)))
         }
-        Command::Register(..) | Command::Update(..) | Command::Deregister(_) => None,
+        Command::Register(..) | Command::Update(..) | Command::Deregister(_) | Command::End(_) => None,
     }
 }
 
@@ -339,7 +350,7 @@ mod tests {
             failing_open: BTreeMap::new(),
         };
         let changed = || {
-            let target = TargetDescription { id: "10.0.0.1".into(), port: 80, zone: None };
+            let target = TargetDescription::new("10.0.0.1", 80);
             let change = Transition { from: State::Initial, to: TargetHealth::HEALTHY, at: Tick(1) };
             (0, Happening::Changed(GroupName::parse("web").unwrap(), Arc::new(target), change))
         };

@@ -25,3 +25,4 @@ pub mod shard_loop;
 pub mod slots;
 pub mod telemetry;
 pub mod view;
+pub mod writer;

@@ -47,9 +47,10 @@ mod tests {
     use super::*;
     use crate::engine::machine::Settings;
     use crate::engine::shard::{Key, Shard};
-    use crate::model::health_check::{HealthCheck, Protocol};
+    use crate::model::health_check::HealthCheck;
     use crate::model::outcome::Outcome;
-    use crate::model::target_group::{Attributes, GroupName, TargetGroup};
+    use crate::model::protocol::Protocol;
+    use crate::model::target_group::{GroupName, TargetGroup};
 
     #[test]
     fn a_group_starts_at_the_end_of_its_step() {
@@ -67,11 +68,8 @@ mod tests {
     fn checks(millis: u64, step: impl Fn(&Shard) -> Duration) -> (u64, u64) {
         let (mut shard, interval) = (Shard::default(), Duration::from_millis(millis));
         let settings = Arc::new(Settings::from(&TargetGroup {
-            name: GroupName::parse("web").unwrap(),
-            protocol: Protocol::Http,
-            port: 80,
             health_check: HealthCheck { interval, stale_after: interval * 10, ..HealthCheck::default() },
-            attributes: Attributes::default(),
+            ..TargetGroup::new(GroupName::parse("web").unwrap(), Protocol::Http, 80)
         }));
         for index in 0..7 {
             let key = Key { index, generation: 1 };

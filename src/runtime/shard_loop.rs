@@ -195,7 +195,7 @@ impl Loop {
     fn make_room(&mut self, commands: &[Command]) {
         let place = |command: &Command| match command {
             Command::Register(key, ..) => key.index.saturating_add(1),
-            Command::Update(..) | Command::Deregister(_) => 0,
+            Command::Update(..) | Command::Deregister(_) | Command::End(_) => 0,
         };
         let places = usize_of(commands.iter().map(place).max().unwrap_or(0));
         self.shard.make_room(places);
@@ -256,6 +256,10 @@ impl Loop {
                 self.shard.deregister(key, now);
                 self.refresh(key, None);
                 // What has ended leaves before the next command may put its successor in the same place.
+                self.take_events();
+            }
+            Command::End(key) => {
+                self.shard.end(key, now);
                 self.take_events();
             }
         }

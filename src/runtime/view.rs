@@ -265,21 +265,15 @@ fn unpublished(listing: &Listing) -> TargetHealth {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::health_check::{HealthCheck, Protocol};
-    use crate::model::target_group::{Attributes, TargetGroup};
+    use crate::model::protocol::Protocol;
+    use crate::model::target_group::TargetGroup;
 
     const KEY: Key = Key { index: 0, generation: 1 };
 
     /// A group with one target.
     fn listing(registered: bool) -> Listing {
-        let group = TargetGroup {
-            name: GroupName::parse("web").unwrap(),
-            protocol: Protocol::Http,
-            port: 80,
-            health_check: HealthCheck::default(),
-            attributes: Attributes::default(),
-        };
-        let target = Arc::new(TargetDescription { id: "10.0.0.1".into(), port: 80, zone: None });
+        let group = TargetGroup::new(GroupName::parse("web").unwrap(), Protocol::Http, 80);
+        let target = Arc::new(TargetDescription::new("10.0.0.1", 80));
         let listed = Listed { target, shard: 0, key: KEY, registered };
         Listing { group: Arc::new(group), desired: true, targets: vec![listed] }
     }

@@ -10,7 +10,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tgprobe::model::failure::Failure;
-use tgprobe::model::health_check::{HealthCheck, Protocol, Verify};
+use tgprobe::model::health_check::{HealthCheck, HealthCheckProtocol, Verify};
 use tgprobe::model::outcome::{Outcome, Report};
 use tgprobe::probe::Prober;
 use tgprobe::runtime::clock::Clock;
@@ -79,7 +79,7 @@ fn self_signed(
 }
 
 fn over_tls(verify: Option<Verify>) -> HealthCheck {
-    HealthCheck { protocol: Protocol::Https, verify, ..within(LONG) }
+    HealthCheck { protocol: HealthCheckProtocol::Https, verify, ..within(LONG) }
 }
 
 fn verify(authority: &Authority, server_name: Option<&str>) -> Option<Verify> {

@@ -9,9 +9,10 @@ use tgprobe::engine::machine::Settings;
 use tgprobe::engine::place;
 use tgprobe::engine::shard::{Event, Job, Key, Shard};
 use tgprobe::model::health::State;
-use tgprobe::model::health_check::{HealthCheck, Protocol};
+use tgprobe::model::health_check::HealthCheck;
 use tgprobe::model::outcome::Outcome;
-use tgprobe::model::target_group::{Attributes, GroupName, TargetGroup};
+use tgprobe::model::protocol::Protocol;
+use tgprobe::model::target_group::{GroupName, TargetGroup};
 use tgprobe::model::tick::Tick;
 
 const START: Tick = Tick(1_790_000_000_123);
@@ -44,11 +45,8 @@ struct Rig {
 
 fn settings(interval: Duration) -> Arc<Settings> {
     let group = TargetGroup {
-        name: GroupName::parse("web").unwrap(),
-        protocol: Protocol::Http,
-        port: 80,
         health_check: HealthCheck { interval, stale_after: interval * 10, ..HealthCheck::default() },
-        attributes: Attributes::default(),
+        ..TargetGroup::new(GroupName::parse("web").unwrap(), Protocol::Http, 80)
     };
     Arc::new(Settings::from(&group))
 }

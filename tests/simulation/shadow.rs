@@ -213,6 +213,10 @@ impl Shadow {
         self.changed(before, now)
     }
 
+    pub(crate) fn cut_short(&mut self, now: Tick) {
+        self.drain_ends = Some(now);
+    }
+
     pub(crate) fn release(&mut self, now: Tick) {
         let waits = self.window.is_some_and(|(due, _)| now < due) && !self.concluded;
         let live = self.checked() && self.drain_ends.is_none() && self.flight.is_none();

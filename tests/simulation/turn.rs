@@ -42,6 +42,14 @@ impl Lane {
                 expected.extend(self.shadows.values_mut().filter_map(|shadow| shadow.pass_time(now)));
                 self.expect(expected);
             }
+            Command::End(key) => {
+                self.shard.end(key, now);
+                let shadow = self.shadows.get_mut(&key.index).unwrap();
+                let mut expected = Vec::from_iter(shadow.deregister(now));
+                shadow.cut_short(now);
+                expected.extend(self.shadows.values_mut().filter_map(|shadow| shadow.pass_time(now)));
+                self.expect(expected);
+            }
         }
     }
 

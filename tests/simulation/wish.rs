@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tgprobe::model::desired::{Desired, DesiredGroup};
-use tgprobe::model::health_check::{HealthCheck, Protocol};
+use tgprobe::model::health_check::HealthCheckProtocol;
+use tgprobe::model::protocol::Protocol;
 use tgprobe::model::target::TargetDescription;
-use tgprobe::model::target_group::{Attributes, GroupName, TargetGroup};
+use tgprobe::model::target_group::{GroupName, TargetGroup};
 
 use super::dice::Dice;
 
@@ -85,23 +86,18 @@ impl Wish {
             id: format!("10.0.{}.{}", number / 100, number % 100).into(),
             port: 80,
             zone: zone.map(Into::into),
+            more: None,
         };
         let groups = self.groups.values().map(|(group, targets)| DesiredGroup {
             group: Arc::new(group.clone()),
             targets: targets.iter().map(describe).map(Arc::new).collect(),
         });
-        Desired { groups: groups.collect() }
+        Desired { groups: groups.collect(), ..Desired::default() }
     }
 
     fn add_group(&mut self, dice: &mut Dice) {
         let name = GroupName::parse(dice.pick(&["api", "web", "web-2", "worker"])).unwrap();
-        let mut group = TargetGroup {
-            name: name.clone(),
-            protocol: Protocol::Http,
-            port: 80,
-            health_check: HealthCheck::default(),
-            attributes: Attributes::default(),
-        };
+        let mut group = TargetGroup::new(name.clone(), Protocol::Http, 80);
         (0..8).for_each(|_| change(&mut group, dice));
         let numbers: BTreeSet<u64> = (0..dice.roll(8)).map(|_| dice.roll(12)).collect();
         let targets = numbers.into_iter().map(|number| (number, None)).collect();
@@ -123,7 +119,7 @@ fn change(group: &mut TargetGroup, dice: &mut Dice) {
         }
         7 | 8 => check.stale_after = check.interval * dice.pick(&[2, 3, 10]),
         9 => check.path = dice.pick(&["/", "/health"]).to_owned(),
-        10 => check.protocol = dice.pick(&Protocol::ALL),
+        10 => check.protocol = dice.pick(&HealthCheckProtocol::ALL),
         11 => check.enabled = !dice.once_in(3),
         12 => group.attributes.in_use = !dice.once_in(3),
         _ => group.attributes.deregistration_delay = Duration::from_secs(dice.pick(&[0, 1, 10, 300])),

@@ -153,6 +153,10 @@ impl World {
                 let home = self.homes.values_mut().find(|home| home.shard == shard && home.key == *key);
                 assert!(std::mem::replace(&mut home.unwrap().registered, false), "{key:?} drains already");
             }
+            Command::End(key) => {
+                let home = self.homes.values_mut().find(|home| home.shard == shard && home.key == *key);
+                home.unwrap().registered = false;
+            }
         }
     }
 

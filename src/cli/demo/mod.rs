@@ -12,8 +12,9 @@ use crate::cli::{logging, term};
 use crate::config::{Config, Server};
 use crate::model::desired::{Desired, DesiredGroup};
 use crate::model::health::State;
-use crate::model::health_check::{HealthCheck, Protocol};
+use crate::model::health_check::HealthCheck;
 use crate::model::outcome::Outcome;
+use crate::model::protocol::Protocol;
 use crate::model::target::TargetDescription;
 use crate::model::target_group::{Attributes, GroupName, TargetGroup};
 use crate::model::tick::Tick;
@@ -67,9 +68,6 @@ async fn start_backends(clock: Clock) -> Result<Vec<Backend>, Trouble> {
 
 fn group() -> Result<TargetGroup, Trouble> {
     Ok(TargetGroup {
-        name: GroupName::parse("demo").map_err(Trouble::usage)?,
-        protocol: Protocol::Http,
-        port: 80,
         health_check: HealthCheck {
             path: "/health".to_owned(),
             interval: Duration::from_secs(1),
@@ -79,15 +77,15 @@ fn group() -> Result<TargetGroup, Trouble> {
             ..HealthCheck::default()
         },
         attributes: Attributes { deregistration_delay: Duration::from_secs(4), ..Attributes::default() },
+        ..TargetGroup::new(GroupName::parse("demo").map_err(Trouble::usage)?, Protocol::Http, 80)
     })
 }
 
 fn desired(group: &Arc<TargetGroup>, backends: &[Backend], everyone: bool) -> Desired {
     let stays = |backend: &&Backend| everyone || backend.character != Character::Leaving;
-    let target =
-        |backend: &Backend| TargetDescription { id: "127.0.0.1".into(), port: backend.port, zone: None };
+    let target = |backend: &Backend| TargetDescription::new("127.0.0.1", backend.port);
     let targets = backends.iter().filter(stays).map(target).map(Arc::new).collect();
-    Desired { groups: vec![DesiredGroup { group: Arc::clone(group), targets }] }
+    Desired { groups: vec![DesiredGroup { group: Arc::clone(group), targets }], ..Desired::default() }
 }
 
 fn introduction(group: &TargetGroup, running: &Running) -> String {
@@ -126,9 +124,7 @@ async fn show(
         let should = now.0.saturating_sub(began.0) % (STAYS + AWAY) < STAYS;
         if should != present {
             present = should;
-            serve::apply(&running.applies, desired(group, backends, present))
-                .await
-                .map_err(Trouble::usage)?;
+            serve::apply(&running.writer, desired(group, backends, present)).await.map_err(Trouble::usage)?;
         }
         screen.draw(&running.view.snapshot(), group, backends)?;
         tokio::select! {

@@ -4,29 +4,27 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::health_check::HealthCheck;
-use crate::model::target_group::Attributes;
+use crate::model::protocol::Protocol;
 
 /// A desired set: `web: a b, api: c` wants two groups; a target may name its zone, as `a@z`.
 fn desired(text: &str) -> Desired {
     let describe = |word: &str| {
         let (id, zone) = word.split_once('@').map_or((word, None), |(id, zone)| (id, Some(zone)));
-        TargetDescription { id: id.into(), port: 80, zone: zone.map(Into::into) }
+        TargetDescription { id: id.into(), port: 80, zone: zone.map(Into::into), more: None }
     };
     let group = |text: &str| {
         let (name, targets) = text.trim().split_once(':').unwrap();
         let targets = targets.split_whitespace().map(describe).map(Arc::new).collect();
-        DesiredGroup { group: Arc::new(group(name, Protocol::Http)), targets }
+        DesiredGroup { group: Arc::new(group(name, HealthCheckProtocol::Http)), targets }
     };
-    Desired { groups: text.split(',').filter(|text| !text.is_empty()).map(group).collect() }
+    let groups = text.split(',').filter(|text| !text.is_empty()).map(group).collect();
+    Desired { groups, ..Desired::default() }
 }
 
-fn group(name: &str, protocol: Protocol) -> TargetGroup {
+fn group(name: &str, protocol: HealthCheckProtocol) -> TargetGroup {
     TargetGroup {
-        name: GroupName::parse(name).unwrap(),
-        protocol,
-        port: 80,
         health_check: HealthCheck { protocol, ..HealthCheck::default() },
-        attributes: Attributes::default(),
+        ..TargetGroup::new(GroupName::parse(name).unwrap(), Protocol::Http, 80)
     }
 }
 
@@ -36,6 +34,7 @@ fn commands(registry: &mut Registry) -> String {
         Command::Register(key, ..) => format!("+{}.{}", key.index, key.generation),
         Command::Update(key, _) => format!("~{}.{}", key.index, key.generation),
         Command::Deregister(key) => format!("-{}.{}", key.index, key.generation),
+        Command::End(key) => format!("x{}.{}", key.index, key.generation),
     };
     let shards = registry.take_commands();
     shards
@@ -58,7 +57,7 @@ fn check(steps: &[(&str, &str)]) -> Registry {
 
 /// Tells the registry that the target `id` of `web` is gone, with this key.
 fn removed(registry: &mut Registry, id: &str, index: u32, generation: u32) {
-    let target = TargetDescription { id: id.into(), port: 80, zone: None };
+    let target = TargetDescription::new(id, 80);
     registry.on_removed(0, &GroupName::parse("web").unwrap(), &target, Key { index, generation });
 }
 
@@ -116,7 +115,7 @@ fn a_new_zone_is_told_without_a_command() {
 fn new_settings_go_to_every_target_of_the_group_and_no_other() {
     let mut registry = check(&[("web: a b, api: c", "+0.1 +1.2 +2.3"), ("web: a, api: c", "-1.2")]);
     let mut wish = desired("web: a, api: c");
-    wish.groups[0].group = Arc::new(group("web", Protocol::Https));
+    wish.groups[0].group = Arc::new(group("web", HealthCheckProtocol::Https));
     let changes = registry.apply(wish);
     assert_eq!(changes, Changes { updated_groups: 1, ..Changes::default() });
     assert_eq!(commands(&mut registry), "~0.1 ~1.2", "the draining one too");
@@ -169,14 +168,14 @@ fn a_target_is_found_by_id_and_port() {
 fn a_handshake_weighs_as_much_as_three_plain_checks() {
     let mut registry = Registry::new(2);
     let mut wish = desired("tls: a b, web: c d e f g h");
-    wish.groups[0].group = Arc::new(group("tls", Protocol::Https));
+    wish.groups[0].group = Arc::new(group("tls", HealthCheckProtocol::Https));
     registry.apply(wish);
     // One handshake on each shard, then the plain ones in turn.
     let sizes = |registry: &mut Registry| registry.take_commands().iter().map(Vec::len).collect::<Vec<_>>();
     assert_eq!(sizes(&mut registry), [4, 4]);
     let mut registry = Registry::new(2);
     let mut wish = desired("tls: a, web: c d e");
-    wish.groups[0].group = Arc::new(group("tls", Protocol::Https));
+    wish.groups[0].group = Arc::new(group("tls", HealthCheckProtocol::Https));
     registry.apply(wish);
     assert_eq!(sizes(&mut registry), [1, 3]);
 }
@@ -187,7 +186,7 @@ fn the_load_follows_the_settings_and_leaves_with_the_target() {
     registry.apply(desired("web: a, api: b"));
     // `web` is checked thirty times as often now; all that follows goes to the other shard.
     let mut wish = desired("web: a, api: b, new: c d e");
-    let mut often = group("web", Protocol::Http);
+    let mut often = group("web", HealthCheckProtocol::Http);
     often.health_check.interval = Duration::from_secs(1);
     wish.groups[0].group = Arc::new(often);
     _ = registry.take_commands();

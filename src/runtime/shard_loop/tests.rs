@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use super::*;
 use crate::engine::registry::{Listed, Listing};
 use crate::model::health::State;
-use crate::model::health_check::{HealthCheck, Protocol};
+use crate::model::protocol::Protocol;
 use crate::model::target_group::{Attributes, TargetGroup};
 
 fn key(generation: u32) -> Key {
@@ -26,16 +26,13 @@ fn shard_loop(group: &Arc<TargetGroup>) -> (Loop, mpsc::Receiver<(u16, Happening
 
 fn group(port: u16, attributes: Attributes) -> Arc<TargetGroup> {
     Arc::new(TargetGroup {
-        name: GroupName::parse("web").unwrap(),
-        protocol: Protocol::Http,
-        port,
-        health_check: HealthCheck::default(),
         attributes,
+        ..TargetGroup::new(GroupName::parse("web").unwrap(), Protocol::Http, port)
     })
 }
 
 fn target(port: u16) -> Arc<TargetDescription> {
-    Arc::new(TargetDescription { id: "127.0.0.1".into(), port, zone: None })
+    Arc::new(TargetDescription::new("127.0.0.1", port))
 }
 
 #[test]

@@ -1,0 +1,253 @@
+//! Everything that is wished for, from every source: what the file says, and what was asked for through the APIs.
+//!
+//! A call of an API is a list of [`Change`]s, decided by looking at this catalog, and each can be taken back where it
+//! cannot be made durable. Whatever changed is told as complete [`DesiredGroup`]s, as every source tells it.
+//!
+//! A group belongs to who made it. Where the file names a group that was made through the API, the file's holds and the
+//! other steps back with its settings until the file no longer names it; its registrations stay in force
+//! (docs/semantics.md, "File and API").
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::model::change::Change;
+use crate::model::description::Origin;
+use crate::model::desired::{Desired, DesiredGroup};
+use crate::model::protocol::TargetType;
+use crate::model::target::{More, Reach, TargetDescription};
+use crate::model::target_group::{GroupName, TargetGroup};
+
+/// What identifies a target within its group.
+type Identity = (Box<str>, u16);
+
+/// One group, as every source wishes it.
+#[derive(Clone, Debug, Default)]
+pub struct Wish {
+    /// The group as the file has it, and its targets.
+    file: Option<DesiredGroup>,
+    /// The group as the API made it.
+    api: Option<Arc<TargetGroup>>,
+    /// Targets registered through an API.
+    registered: BTreeMap<Identity, Arc<TargetDescription>>,
+}
+
+impl Wish {
+    /// The group in force; `None` while there are only registrations for a group that the file no longer names.
+    #[must_use]
+    pub fn group(&self) -> Option<&Arc<TargetGroup>> {
+        self.file.as_ref().map(|file| &file.group).or(self.api.as_ref())
+    }
+
+    /// Whether the file names it, so that only the file can change it.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        if self.file.is_some() { Origin::File } else { Origin::Api }
+    }
+
+    /// Whether a target is registered through an API.
+    #[must_use]
+    pub fn registered(&self, id: &str, port: u16) -> Option<&Arc<TargetDescription>> {
+        self.registered.get(&(Box::from(id), port))
+    }
+
+    /// Whether the file lists a target.
+    #[must_use]
+    pub fn in_file(&self, id: &str, port: u16) -> bool {
+        let file = self.file.as_ref().map_or(&[][..], |file| &file.targets);
+        file.iter().any(|target| *target.id == *id && target.port == port)
+    }
+
+    /// Targets registered through an API, by id and port.
+    pub fn registrations(&self) -> impl Iterator<Item = &Arc<TargetDescription>> {
+        self.registered.values()
+    }
+
+    /// How many targets are registered through an API.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.registered.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.file.is_none() && self.api.is_none() && self.registered.is_empty()
+    }
+}
+
+/// What takes a change back.
+#[derive(Debug)]
+pub struct Undo(Step);
+
+#[derive(Debug)]
+enum Step {
+    Change(Change),
+    /// The API's group was not there before.
+    Unmake(GroupName),
+}
+
+/// Every group that is wished for.
+#[derive(Clone, Debug, Default)]
+pub struct Catalog {
+    wishes: BTreeMap<GroupName, Wish>,
+    /// Addresses or host names by the ids of instances and load balancers.
+    instances: BTreeMap<Box<str>, Box<str>>,
+}
+
+impl Catalog {
+    /// One group's wishes, if any group of that name is in force.
+    #[must_use]
+    pub fn get(&self, name: &GroupName) -> Option<&Wish> {
+        self.wishes.get(name).filter(|wish| wish.group().is_some())
+    }
+
+    /// The group with this ARN.
+    #[must_use]
+    pub fn find(&self, arn: &str) -> Option<(&GroupName, &Wish)> {
+        self.iter().find(|(_, wish)| wish.group().is_some_and(|group| *group.description.arn == *arn))
+    }
+
+    /// Every group in force, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&GroupName, &Wish)> {
+        self.wishes.iter().filter(|(_, wish)| wish.group().is_some())
+    }
+
+    /// Takes a change in. Gives the steps that take it back, for [`Catalog::undo`].
+    pub fn apply(&mut self, change: Change) -> Vec<Undo> {
+        self.step(change).into_iter().map(Undo).collect()
+    }
+
+    /// Takes changes back; `steps` are in the order in which they were given.
+    pub fn undo(&mut self, steps: Vec<Undo>) {
+        for Undo(step) in steps.into_iter().rev() {
+            match step {
+                Step::Change(change) => _ = self.step(change),
+                Step::Unmake(name) => {
+                    if let Some(wish) = self.wishes.get_mut(&name) {
+                        wish.api = None;
+                    }
+                    self.tidy(&name);
+                }
+            }
+        }
+    }
+
+    fn step(&mut self, change: Change) -> Vec<Step> {
+        match change {
+            Change::PutGroup(group) => {
+                let name = group.name.clone();
+                let wish = self.wishes.entry(name.clone()).or_default();
+                match wish.api.replace(group) {
+                    Some(before) => vec![Step::Change(Change::PutGroup(before))],
+                    None => vec![Step::Unmake(name)],
+                }
+            }
+            Change::DeleteGroup(name) => {
+                let Some(wish) = self.wishes.get_mut(&name) else { return Vec::new() };
+                let before = wish.api.take().map(Change::PutGroup);
+                let targets = std::mem::take(&mut wish.registered).into_values();
+                let back = targets.map(|target| Change::Register(name.clone(), target));
+                let undo = before.into_iter().chain(back).map(Step::Change).collect();
+                self.tidy(&name);
+                undo
+            }
+            Change::Register(name, target) => {
+                let identity = (target.id.clone(), target.port);
+                let wish = self.wishes.entry(name.clone()).or_default();
+                match wish.registered.insert(identity, Arc::clone(&target)) {
+                    Some(before) => vec![Step::Change(Change::Register(name, before))],
+                    None => vec![Step::Change(Change::Deregister {
+                        group: name,
+                        id: target.id.clone(),
+                        port: target.port,
+                        drain_ends: Default::default(),
+                    })],
+                }
+            }
+            Change::Deregister { group, id, port, .. } => {
+                let wish = self.wishes.get_mut(&group);
+                let before = wish.and_then(|wish| wish.registered.remove(&(id, port)));
+                self.tidy(&group);
+                before.map(|target| Step::Change(Change::Register(group, target))).into_iter().collect()
+            }
+        }
+    }
+
+    /// Makes `desired` what the file says. Gives the names of all groups that may have changed by it.
+    pub fn apply_file(&mut self, desired: Desired) -> Vec<GroupName> {
+        let Desired { groups, instances } = desired;
+        let moved = self.instances != instances;
+        self.instances = instances;
+        let mut changed: Vec<GroupName> = Vec::new();
+        let mut before: BTreeMap<GroupName, DesiredGroup> = BTreeMap::new();
+        for (name, wish) in &mut self.wishes {
+            if let Some(file) = wish.file.take() {
+                before.insert(name.clone(), file);
+            } else if moved && !wish.registered.is_empty() {
+                changed.push(name.clone());
+            }
+        }
+        for group in groups {
+            let name = group.group.name.clone();
+            before.remove(&name);
+            changed.push(name.clone());
+            self.wishes.entry(name).or_default().file = Some(group);
+        }
+        for name in before.into_keys() {
+            self.tidy(&name);
+            changed.push(name);
+        }
+        changed
+    }
+
+    /// What should be there of a group, complete; `None` if the group should not.
+    #[must_use]
+    pub fn desired(&self, name: &GroupName) -> Option<DesiredGroup> {
+        let wish = self.wishes.get(name)?;
+        let group = Arc::clone(wish.group()?);
+        let file = wish.file.as_ref().map_or(&[][..], |file| &file.targets);
+        let targets = file.iter().chain(wish.registered.values());
+        let targets = if group.target_type == TargetType::Ip {
+            // An address is checked where it is, so the many targets of a file are not looked at one by one.
+            targets.cloned().collect()
+        } else {
+            targets.map(|target| self.reach(&group, target)).collect()
+        };
+        Some(DesiredGroup { group, targets })
+    }
+
+    /// The target with where it is checked (docs/semantics.md, "Targets").
+    fn reach(&self, group: &TargetGroup, target: &Arc<TargetDescription>) -> Arc<TargetDescription> {
+        let reach = match self.instances.get(&target.id) {
+            _ if !is_checkable(group) => Reach::Nowhere,
+            Some(host) => Reach::At(host.clone()),
+            None if group.target_type == TargetType::Alb || is_instance(&target.id) => Reach::Nowhere,
+            None => Reach::Id,
+        };
+        let quic_server_id = target.more.as_ref().and_then(|more| more.quic_server_id.clone());
+        let plain = reach == Reach::Id && quic_server_id.is_none();
+        let more = (!plain).then(|| Box::new(More { reach, quic_server_id }));
+        if more == target.more {
+            return Arc::clone(target);
+        }
+        Arc::new(TargetDescription { more, ..TargetDescription::clone(target) })
+    }
+
+    fn tidy(&mut self, name: &GroupName) {
+        if self.wishes.get(name).is_some_and(Wish::is_empty) {
+            self.wishes.remove(name);
+        }
+    }
+}
+
+/// Whether anything of its kind can be checked: a Lambda function is behind no address.
+fn is_checkable(group: &TargetGroup) -> bool {
+    group.target_type != TargetType::Lambda
+}
+
+/// Whether a text is the id of an instance, which is no host name even where it could be one.
+fn is_instance(id: &str) -> bool {
+    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    id.strip_prefix("i-").is_some_and(|rest| rest.len() >= 8 && rest.bytes().all(hex))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,236 @@
+//! The one task through which every wish goes: sets of the file, and calls of the APIs.
+//!
+//! ```text
+//!   file ──whole set──┐
+//!                     ├─► catalog ─► durable ─► fleet ─► answered
+//!   API ──a decision──┘
+//! ```
+//!
+//! A call is decided by looking at the catalog as it is when its turn comes, so no two calls can contradict each other.
+//! It is answered once what it changed is durable and readers see it. Calls that wait are made durable together.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::engine::catalog::Undo;
+pub use crate::engine::catalog::{Catalog, Wish};
+use crate::engine::registry::Changes;
+use crate::model::arn::Account;
+use crate::model::change::Change;
+use crate::model::desired::Desired;
+use crate::model::target_group::GroupName;
+use crate::model::tick::Tick;
+use crate::runtime::clock::Clock;
+use crate::runtime::fleet::Apply;
+
+/// Calls that may wait for their turn; more wait in their connections, of which there are few hundred.
+const WAITING: usize = 256;
+
+/// Calls that are made durable together: the disk is waited for once for all of them.
+const TOGETHER: usize = 64;
+
+/// Where changes are kept so that they survive the process.
+pub trait Keeper: Send + Sync + 'static {
+    /// Makes changes durable, all or none of them.
+    ///
+    /// # Errors
+    /// Why none of them is.
+    fn keep(&self, changes: Vec<Change>) -> impl Future<Output = Result<(), String>> + Send;
+}
+
+/// Keeps nothing: without a `data_dir` what the APIs change lives as long as the process.
+#[derive(Clone, Copy, Debug)]
+pub struct InMemory;
+
+impl Keeper for InMemory {
+    async fn keep(&self, _: Vec<Change>) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// Why a call has not taken effect.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Unwritten<E> {
+    /// It was decided against.
+    Refused(E),
+    /// What it changes cannot be made durable, for this reason; nothing has changed.
+    NotDurable(String),
+    /// The process is about to stop.
+    Stopping,
+}
+
+/// Looks at the catalog and says what to change; `None` where the call is refused.
+type Decide = Box<dyn FnOnce(&Catalog, Tick) -> Option<Vec<Change>> + Send>;
+
+enum Ask {
+    File(Desired, oneshot::Sender<Changes>),
+    Call(Decide, oneshot::Sender<Result<(), String>>),
+}
+
+/// The way to the task, for whoever wishes something.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    asks: mpsc::Sender<Ask>,
+    account: Arc<Account>,
+}
+
+impl Writer {
+    /// Starts the task. `catalog` holds what is known from before the start.
+    #[must_use]
+    pub fn start(
+        account: Account,
+        catalog: Catalog,
+        keeper: impl Keeper,
+        clock: Clock,
+        fleet: mpsc::Sender<Apply>,
+    ) -> Self {
+        let (asks, asked) = mpsc::channel(WAITING);
+        tokio::spawn(Task { catalog, keeper, clock, fleet }.run(asked));
+        Self { asks, account: Arc::new(account) }
+    }
+
+    /// The account and region of groups.
+    #[must_use]
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// Makes `desired` what the file says; answered when it is live. `None` if the process is about to stop.
+    pub async fn file(&self, desired: Desired) -> Option<Changes> {
+        let (done, answer) = oneshot::channel();
+        _ = self.asks.send(Ask::File(desired, done)).await;
+        answer.await.ok()
+    }
+
+    /// Has a call decided when its turn comes, at the moment it is given, and answered when what it changes is durable
+    /// and seen by every reader. A call that changes nothing is answered too.
+    ///
+    /// # Errors
+    /// Why nothing has changed.
+    pub async fn call<T: Send + 'static, E: Send + 'static>(
+        &self,
+        decide: impl FnOnce(&Catalog, Tick) -> Result<(Vec<Change>, T), E> + Send + 'static,
+    ) -> Result<T, Unwritten<E>> {
+        let answer = Arc::new(Mutex::new(None));
+        let place = Arc::clone(&answer);
+        let decide: Decide = Box::new(move |catalog, now| {
+            let (changes, verdict) = match decide(catalog, now) {
+                Ok((changes, value)) => (Some(changes), Ok(value)),
+                Err(refusal) => (None, Err(refusal)),
+            };
+            *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(verdict);
+            changes
+        });
+        let (done, durable) = oneshot::channel();
+        _ = self.asks.send(Ask::Call(decide, done)).await;
+        match durable.await {
+            Err(_) => Err(Unwritten::Stopping),
+            Ok(Err(why)) => Err(Unwritten::NotDurable(why)),
+            Ok(Ok(())) => match answer.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                Some(verdict) => verdict.map_err(Unwritten::Refused),
+                None => Err(Unwritten::Stopping),
+            },
+        }
+    }
+}
+
+struct Task<K> {
+    catalog: Catalog,
+    keeper: K,
+    clock: Clock,
+    fleet: mpsc::Sender<Apply>,
+}
+
+/// What a batch of calls came to.
+#[derive(Default)]
+struct Batch {
+    changes: Vec<Change>,
+    undo: Vec<Undo>,
+    touched: BTreeSet<GroupName>,
+    deleted: Vec<GroupName>,
+    answers: Vec<oneshot::Sender<Result<(), String>>>,
+}
+
+impl<K: Keeper> Task<K> {
+    async fn run(mut self, mut asked: mpsc::Receiver<Ask>) {
+        let mut asks = Vec::new();
+        while asked.recv_many(&mut asks, TOGETHER).await > 0 {
+            let mut batch = Batch::default();
+            for ask in asks.drain(..) {
+                match ask {
+                    Ask::Call(decide, answer) => self.decide(decide, answer, &mut batch),
+                    Ask::File(desired, answer) => {
+                        self.carry_out(std::mem::take(&mut batch)).await;
+                        let touched = self.catalog.apply_file(desired);
+                        if let Some(changes) = self.make_live(touched, Vec::new(), true).await {
+                            // Whoever asked may have gone away; the set is live all the same.
+                            _ = answer.send(changes);
+                        }
+                    }
+                }
+            }
+            self.carry_out(batch).await;
+        }
+    }
+
+    fn decide(&mut self, decide: Decide, answer: oneshot::Sender<Result<(), String>>, batch: &mut Batch) {
+        let changes = decide(&self.catalog, self.clock.now()).unwrap_or_default();
+        for change in changes {
+            match &change {
+                Change::PutGroup(group) => _ = batch.touched.insert(group.name.clone()),
+                Change::DeleteGroup(name) => {
+                    batch.touched.insert(name.clone());
+                    batch.deleted.push(name.clone());
+                }
+                Change::Register(name, _) | Change::Deregister { group: name, .. } => {
+                    batch.touched.insert(name.clone());
+                }
+            }
+            batch.changes.push(change.clone());
+            batch.undo.extend(self.catalog.apply(change));
+        }
+        batch.answers.push(answer);
+    }
+
+    async fn carry_out(&mut self, batch: Batch) {
+        let Batch { changes, undo, touched, deleted, answers } = batch;
+        let mut outcome = Ok(());
+        if !changes.is_empty() {
+            outcome = self.keeper.keep(changes).await;
+            if outcome.is_err() {
+                // Later calls of the batch were decided by what earlier ones changed, so all of them are taken back.
+                self.catalog.undo(undo);
+            } else if self.make_live(touched, deleted, false).await.is_none() {
+                return;
+            }
+        }
+        for answer in answers {
+            // Whoever asked may have gone away; what it asked for holds all the same.
+            _ = answer.send(outcome.clone());
+        }
+    }
+
+    /// Hands the fleet what changed and waits until readers see it. `None` if the fleet is stopping.
+    async fn make_live(
+        &self,
+        touched: impl IntoIterator<Item = GroupName>,
+        deleted: Vec<GroupName>,
+        whole_file: bool,
+    ) -> Option<Changes> {
+        let (mut groups, mut gone) = (Vec::new(), Vec::new());
+        for name in touched {
+            match self.catalog.desired(&name) {
+                Some(group) => groups.push(group),
+                None => gone.push(name),
+            }
+        }
+        let (done, live) = oneshot::channel();
+        self.fleet.send(Apply { groups, gone, deleted, whole_file, done }).await.ok()?;
+        live.await.ok()
+    }
+}
+
+#[cfg(test)]
+mod tests;
