@@ -28,6 +28,7 @@ pub mod head;
 pub mod http1;
 mod kit;
 mod plan;
+mod request;
 mod sessions;
 mod socket;
 mod tls;
