@@ -13,6 +13,8 @@ use tgprobe::model::outcome::{Cause, Outcome, Report};
 use tgprobe::probe::{Kit, Prober, Stopwatch};
 use tgprobe::runtime::clock::Clock;
 
+#[path = "probe/body.rs"]
+mod body;
 #[path = "support/misbehaving.rs"]
 mod misbehaving;
 #[path = "probe/tcp.rs"]

@@ -18,9 +18,9 @@ use std::time::Duration;
 use crate::model::failure::Failure;
 use crate::model::health_check::Close;
 use crate::model::outcome::{Cause, Outcome, Report, Timings};
+use crate::probe::answer::Answer;
 use crate::probe::attempt::talk::Pause;
 use crate::probe::errno::Phase;
-use crate::probe::head::Head;
 use crate::probe::kit::Kit;
 use crate::probe::plan::Plan;
 use crate::probe::socket::Socket;
@@ -57,7 +57,7 @@ pub struct Attempt {
     sent: usize,
     /// What went wrong while sending. An answer is looked for all the same.
     unsent: Option<Outcome>,
-    head: Head,
+    answer: Answer,
     started: Duration,
     /// The end of the last phase that was finished.
     mark: Duration,
@@ -66,7 +66,7 @@ pub struct Attempt {
 
 impl Attempt {
     pub(super) fn new(plan: Arc<Plan>, address: SocketAddr, clock: &impl Stopwatch) -> Self {
-        let now = clock.elapsed();
+        let (now, answer) = (clock.elapsed(), Answer::new(&plan));
         Self {
             plan,
             address,
@@ -77,7 +77,7 @@ impl Attempt {
             reads: READS,
             sent: 0,
             unsent: None,
-            head: Head::new(),
+            answer,
             started: now,
             mark: now,
             timings: Timings::default(),

@@ -22,6 +22,7 @@ use crate::model::health_check::HealthCheck;
 use crate::model::outcome::{Cause, Report};
 use crate::probe::plan::Plan;
 
+mod answer;
 mod attempt;
 mod errno;
 pub mod head;
@@ -29,8 +30,10 @@ pub mod http1;
 mod kit;
 mod plan;
 mod request;
+mod search;
 mod sessions;
 mod socket;
+mod text;
 mod tls;
 
 pub use attempt::{Attempt, Interest};

@@ -7,7 +7,9 @@ use crate::model::health_check::{Close, HealthCheck, HealthCheckProtocol};
 use crate::model::matcher::Matcher;
 use crate::model::outcome::{Cause, Outcome};
 use crate::probe::errno::{self, Phase};
+use crate::probe::head::Verdict;
 use crate::probe::http1::Http1;
+use crate::probe::search::Needle;
 use crate::probe::tls;
 
 /// A deadline noticed later than this was missed by us, however long the timeout.
@@ -31,6 +33,8 @@ pub(super) struct Plan {
     pub(super) transport: Transport,
     pub(super) close: Close,
     pub(super) ask: Ask,
+    /// What the body of an answer has to contain.
+    pub(super) needle: Option<Needle>,
 }
 
 /// What goes over the connection.
@@ -66,7 +70,14 @@ impl Plan {
             HealthCheckProtocol::Tcp => Ask::Nothing,
             HealthCheckProtocol::Http | HealthCheckProtocol::Https => Ask::Http1(Http1::new(check)),
         };
-        Self { timeout: check.timeout, matcher: check.matcher.clone(), transport, close: check.close, ask }
+        Self {
+            timeout: check.timeout,
+            matcher: check.matcher.clone(),
+            transport,
+            close: check.close,
+            ask,
+            needle: check.body_match.as_deref().filter(|text| !text.is_empty()).map(Needle::new),
+        }
     }
 
     /// Writes the request to the target `id` (as for [`Prober::probe`](super::Prober::probe)) and `port` into `buffer`,
@@ -82,6 +93,19 @@ impl Plan {
     pub(super) fn judge(&self, status: u16) -> Judged {
         let passes = self.matcher.contains(status);
         (if passes { Outcome::Pass } else { Outcome::Fail(Failure::StatusMismatch(status)) }, Some(status))
+    }
+
+    /// What an HTTP/1 answer with this head has come to, if it is judged by that. `secured`: it came over TLS.
+    pub(super) fn judge_head(&self, verdict: Verdict, secured: bool) -> Option<Judged> {
+        let failure = match verdict {
+            Verdict::Incomplete => return None,
+            Verdict::Final { status } => return Some(self.judge(status)),
+            // TLS within TLS is no hint that the protocol should be HTTPS.
+            Verdict::Tls if !secured => Failure::ResponseTls,
+            Verdict::Malformed | Verdict::Tls => Failure::ResponseMalformed,
+            Verdict::TooLarge => Failure::ResponseTooLarge,
+        };
+        Some((Outcome::Fail(failure), None))
     }
 
     /// The deadline passed. Where we noticed that late, we may have been as late to send or to listen.

@@ -9,7 +9,6 @@ use crate::model::failure::Failure;
 use crate::model::outcome::{Cause, Outcome};
 use crate::probe::attempt::{Attempt, Interest};
 use crate::probe::errno::{self, Phase};
-use crate::probe::head::Verdict;
 use crate::probe::kit::Kit;
 use crate::probe::plan::{Ask, Judged, Transport};
 use crate::probe::socket::Socket;
@@ -120,7 +119,7 @@ impl Attempt {
             if count == 0 {
                 return Err(Pause::Over(Outcome::Fail(Failure::TlsClosed)));
             }
-            if let Err(error) = session.take_in(&kit.answer[..count], &mut self.head) {
+            if let Err(error) = session.take_in(&kit.answer[..count], &mut self.answer, &self.plan) {
                 let outcome = self.plan.handshake_outcome(&error);
                 // An alert that tells the target why; lost where the socket does not take it at once.
                 _ = self.flush();
@@ -141,44 +140,41 @@ impl Attempt {
         Ok(())
     }
 
-    /// Reads response heads up to the final one, and judges its status.
+    /// Reads the answer until it can be judged.
     fn receive(&mut self, kit: &mut Kit, clock: &impl Stopwatch) -> Step<Judged> {
         loop {
-            match self.head.verdict() {
-                Verdict::Incomplete => {}
-                Verdict::Final { status } => {
+            if let Some(judged) = self.answer.judged(&self.plan, self.session.is_some()) {
+                if judged.1.is_some() {
                     self.timings.response = Some(self.lap(clock));
-                    return Ok(self.plan.judge(status));
                 }
-                // TLS within TLS is no hint that the protocol should be HTTPS.
-                Verdict::Tls if self.session.is_none() => return Err(fail(Failure::ResponseTls)),
-                Verdict::Malformed | Verdict::Tls => return Err(fail(Failure::ResponseMalformed)),
-                Verdict::TooLarge => return Err(fail(Failure::ResponseTooLarge)),
+                return Ok(judged);
             }
             let count = match self.take(kit) {
-                Ok(0) => {
-                    return Err(Pause::Over(self.unsent.unwrap_or(Outcome::Fail(Failure::ResponseClosed))));
-                }
+                Ok(0) => return self.ended(clock),
                 Ok(count) => count,
                 Err(Pause::Over(outcome)) => return Err(Pause::Over(self.unsent.unwrap_or(outcome))),
                 Err(wait @ Pause::Wait(_)) => return Err(wait),
             };
             let bytes = &kit.answer[..count];
             match &mut self.session {
-                None => _ = self.head.feed(bytes),
-                Some(session) => match session.take_in(bytes, &mut self.head) {
-                    Ok(true) => {}
-                    Ok(false) if self.head.verdict() == Verdict::Incomplete => {
-                        return Err(Pause::Over(
-                            self.unsent.unwrap_or(Outcome::Fail(Failure::ResponseClosed)),
-                        ));
-                    }
-                    Ok(false) => {}
-                    Err(_) if self.head.verdict() != Verdict::Incomplete => {}
+                None => self.answer.feed(bytes, &self.plan, false),
+                Some(session) => match session.take_in(bytes, &mut self.answer, &self.plan) {
+                    Ok(false) if self.answer.is_open() => return self.ended(clock),
+                    Ok(_) => {}
+                    Err(_) if !self.answer.is_open() => {}
                     Err(error) => return Err(Pause::Over(tls::exchange_outcome(&error, self.unsent))),
                 },
             }
         }
+    }
+
+    /// The target has ended the connection before the answer was judged.
+    fn ended(&mut self, clock: &impl Stopwatch) -> Step<Judged> {
+        let Some(judged) = self.answer.end() else {
+            return Err(Pause::Over(self.unsent.unwrap_or(Outcome::Fail(Failure::ResponseClosed))));
+        };
+        self.timings.response = Some(self.lap(clock));
+        Ok(judged)
     }
 
     /// Takes what has come into the kit's buffer.
@@ -237,8 +233,4 @@ impl Attempt {
 
 fn over(phase: Phase, errno: Errno) -> Pause {
     Pause::Over(errno::outcome(phase, errno))
-}
-
-fn fail(failure: Failure) -> Pause {
-    Pause::Over(Outcome::Fail(failure))
 }
