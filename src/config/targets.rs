@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::net::{IpAddr, Ipv4Addr};
 
 use toml::de::DeValue;
 
@@ -10,10 +9,9 @@ use crate::config::keys;
 use crate::config::problems::{Place, Problems, quote};
 use crate::config::table::{Field, Found, Table, describe, item};
 use crate::config::values;
-use crate::model::target::{self, TargetDescription};
+use crate::model::target::{self, TargetDescription, ZONE};
 
 const TARGET: &str = "\"ip\", \"ip:port\", \"[v6]:port\", \"hostname:port\" or a table { id, port, zone }";
-const ZONE: &str = "1 to 64 characters, none of them a control character";
 
 /// What one item says. The group's port is filled in later, as it may itself be wrong.
 struct Typed {
@@ -74,8 +72,8 @@ pub(super) fn read(
 
 /// Reads `"id"` or `"id:port"`.
 fn one(text: &str, at: &dyn Fn() -> Place, problems: &mut Problems<'_>) -> Option<Typed> {
-    let typed =
-        target::parse(text).and_then(|(id, port)| usable(&id).map(|()| Typed { id, port, zone: None }));
+    let typed = target::parse(text)
+        .and_then(|(id, port)| target::usable(&id).map(|()| Typed { id, port, zone: None }));
     typed
         .map_err(|reason| problems.add(at(), format!("found {}: {reason}; allowed: {TARGET}", quote(text))))
         .ok()
@@ -86,7 +84,7 @@ fn in_full(table: &Table<'_>, problems: &mut Problems<'_>) -> Option<Typed> {
     const ID: &str = "an IP address or a host name, without a port";
     let port = table.number("port", values::PORTS, problems).and_then(|port, _| u16::try_from(port).ok());
     let zone = table.text("zone", ZONE, problems).and_then(|zone, place| {
-        let good = (1..=64).contains(&zone.chars().count()) && !zone.contains(char::is_control);
+        let good = target::is_zone(zone);
         if !good {
             problems.add(place.clone(), values::refuse(&quote(zone), ZONE));
         }
@@ -99,7 +97,7 @@ fn in_full(table: &Table<'_>, problems: &mut Problems<'_>) -> Option<Typed> {
     let id = id.and_then(|text, place| {
         let read = target::parse(text).and_then(|(id, port)| match port {
             Some(_) => Err("the port belongs in the key `port`"),
-            None => usable(&id).map(|()| id),
+            None => target::usable(&id).map(|()| id),
         });
         read.map_err(|reason| {
             problems.add(place.clone(), format!("found {}: {reason}; allowed: {ID}", quote(text)));
@@ -110,22 +108,4 @@ fn in_full(table: &Table<'_>, problems: &mut Problems<'_>) -> Option<Typed> {
         return None;
     }
     Some(Typed { id: id.given()?, port: port.given(), zone: zone.given() })
-}
-
-/// An address that belongs to one machine, as far as the address itself can tell.
-pub(super) fn usable(id: &str) -> Result<(), &'static str> {
-    let Ok(ip) = id.parse::<IpAddr>() else {
-        return Ok(());
-    };
-    // `::ffff:224.0.0.1` is sent where 224.0.0.1 is.
-    let ip = ip.to_canonical();
-    if ip.is_unspecified() {
-        Err("the unspecified address is no target")
-    } else if ip.is_multicast() {
-        Err("a multicast address is no target")
-    } else if ip == Ipv4Addr::BROADCAST {
-        Err("the broadcast address is no target")
-    } else {
-        Ok(())
-    }
 }

@@ -4,7 +4,9 @@
 
 pub mod arn;
 pub mod attribute;
+pub mod certificates;
 pub mod change;
+pub mod credential;
 pub mod description;
 pub mod desired;
 pub mod detection;
@@ -17,6 +19,7 @@ pub mod health_check;
 pub mod life;
 pub mod matcher;
 pub mod outcome;
+pub mod past;
 pub mod protocol;
 pub mod request;
 pub mod target;
