@@ -4,14 +4,22 @@
 //! what is meant (defaults, rules between fields, canonical forms). Every error of the text is found in one go, each
 //! with line, column and key. No clock, no network; the only disk is the one file and the certificates it names.
 
+mod account;
+mod attributes;
 mod check;
 mod errors;
 mod group;
+mod instances;
+mod journal;
 mod keys;
+mod kind;
+mod meaning;
 mod problems;
 mod recover;
+mod request;
 mod server;
 mod table;
+mod tags;
 mod targets;
 mod urls;
 mod values;
@@ -24,6 +32,7 @@ use std::path::Path;
 use toml::de::DeTable;
 
 pub use crate::config::errors::{Error, Errors};
+pub use crate::config::journal::Journal;
 pub use crate::config::keys::known as known_keys;
 pub use crate::config::server::Server;
 pub use crate::config::urls::{CheckFlags, from_urls};
@@ -47,7 +56,8 @@ pub struct Config {
     pub desired: Desired,
 }
 
-/// Reads a configuration file of at most 64 MiB, and the certificates it names, relative to its own folder.
+/// Reads a configuration file of at most 64 MiB, and the certificates it names, relative to its own folder; other
+/// relative paths come back with that folder before them.
 ///
 /// # Errors
 /// Everything that is wrong with the file, or why it cannot be read.
@@ -66,7 +76,9 @@ pub fn load(path: &Path) -> Result<Config, Errors> {
         }
     };
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
-    parse(text, &file, &|path| read(&folder.join(path), CERTIFICATES_LIMIT))
+    let mut config = parse(text, &file, &|path| read(&folder.join(path), CERTIFICATES_LIMIT))?;
+    config.server.settle(folder);
+    Ok(config)
 }
 
 /// Reads a configuration from `text`. Errors call it `file`; `read` is asked for the certificates it names.
@@ -85,9 +97,10 @@ pub fn parse(text: &str, file: &str, read: &dyn Fn(&Path) -> io::Result<Vec<u8>>
     let root = Table::open(document.get_ref(), place, &keys::ROOT, &mut problems);
     let server = root.table("server", &keys::SERVER, &mut problems).given();
     let server = server.map(|table| server::read(&table, &mut problems)).unwrap_or_default();
-    let groups = group::read_all(&root, &mut Authorities::new(read), &mut problems);
+    let instances = instances::read(&root, &mut problems);
+    let groups = group::read_all(&root, &server.account, &mut Authorities::new(read), &mut problems);
     match problems.finish() {
-        None => Ok(Config { server, desired: Desired { groups, ..Desired::default() } }),
+        None => Ok(Config { server, desired: Desired { groups, instances } }),
         Some(errors) => Err(errors),
     }
 }

@@ -42,6 +42,8 @@ enum Kind {
     Missing,
     Relation,
     Value,
+    /// A value that may be a secret: its line is not shown.
+    Secret,
 }
 
 #[derive(Debug)]
@@ -98,6 +100,11 @@ impl<'t> Problems<'t> {
         self.list.push(Problem { place, message, kind: Kind::Value });
     }
 
+    /// A value is wrong, and it or its neighbours may be secrets.
+    pub(super) fn add_secret(&mut self, place: Place, message: String) {
+        self.list.push(Problem { place, message, kind: Kind::Secret });
+    }
+
     /// Two values, each right in itself, do not go together.
     pub(super) fn clash(&mut self, place: Place, message: String) {
         self.list.push(Problem { place, message, kind: Kind::Relation });
@@ -125,13 +132,13 @@ impl<'t> Problems<'t> {
         let mut list = std::mem::take(&mut self.list);
         // Where the syntax is broken, what could not be read is neither missing nor at its default.
         if !self.broken.is_empty() {
-            list.retain(|problem| matches!(problem.kind, Kind::Syntax | Kind::Value));
+            list.retain(|problem| matches!(problem.kind, Kind::Syntax | Kind::Value | Kind::Secret));
         }
         list.sort_by_key(|problem| problem.place.span.as_ref().map_or(0, |span| span.start));
         let mut errors = Vec::with_capacity(list.len());
         // Columns are counted from the error before on the same line, so that a file on one line costs no more.
         let (mut last_line, mut last_at, mut last_column) = (0, 0, 0);
-        for Problem { place, message, kind: _ } in list {
+        for Problem { place, message, kind } in list {
             let Some(span) = place.span else {
                 errors.push(self.error(0, 0, place.key, message, None));
                 continue;
@@ -143,7 +150,8 @@ impl<'t> Problems<'t> {
             }
             last_column += self.text[last_at..at].chars().count();
             last_at = at;
-            let excerpt = (errors.len() < SHOWN).then(|| self.excerpt(line, at, span.end));
+            let shown = errors.len() < SHOWN && kind != Kind::Secret;
+            let excerpt = shown.then(|| self.excerpt(line, at, span.end));
             errors.push(self.error(line, last_column, place.key, message, excerpt));
         }
         errors.dedup();
