@@ -9,6 +9,7 @@ pub mod desired;
 pub mod detection;
 pub mod duration;
 pub mod failure;
+pub mod family;
 pub mod health;
 pub mod health_check;
 pub mod life;
