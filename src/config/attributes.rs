@@ -10,6 +10,7 @@ use crate::config::kind::Kind;
 use crate::config::problems::{Place, Problems};
 use crate::config::table::{Field, Found, Table, describe, number};
 use crate::config::values;
+use crate::model::family::Family;
 use crate::model::target_group::{Attributes, MinimumHealthy};
 
 const DELAYS: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3_600);
@@ -29,7 +30,11 @@ pub(super) fn read(table: &Table<'_>, kind: Option<Kind>, problems: &mut Problem
             }
         };
         only(&deregistration_delay, kind.protocol.is_some(), "groups of other targets than Lambda functions");
-        only(&unhealthy_draining, kind.is_network(), "TCP, TLS, UDP, TCP_UDP, QUIC and TCP_QUIC groups");
+        only(
+            &unhealthy_draining,
+            kind.family() == Family::Network,
+            "TCP, TLS, UDP, TCP_UDP, QUIC and TCP_QUIC groups",
+        );
     }
     let end_drain_when_refused =
         table.boolean("end_drain_when_refused", problems).or(default.end_drain_when_refused);

@@ -2,13 +2,12 @@
 //! (docs/semantics.md, "Kinds of groups").
 
 use std::fmt;
-use std::time::Duration;
 
 use crate::config::problems::Problems;
 use crate::config::table::{Field, Table};
 use crate::config::values;
-use crate::model::health_check::{HealthCheck, HealthCheckPort, HealthCheckProtocol, STALE_INTERVALS};
-use crate::model::matcher::{HIGHEST, Matcher};
+use crate::model::family::Family;
+use crate::model::health_check::{HealthCheck, HealthCheckProtocol};
 use crate::model::protocol::{Protocol, ProtocolVersion, TargetType};
 
 /// The only port of a GENEVE group (RFC 8926, section 3.3).
@@ -36,18 +35,12 @@ impl Kind {
 
     /// The check of such a group with every default (docs/semantics.md, "Defaults"). Some depend on what it speaks.
     pub(super) fn health_check(self, protocol: Option<HealthCheckProtocol>) -> HealthCheck {
-        defaults(self, protocol)
+        HealthCheck::of_kind(self.target_type, self.protocol, self.version, protocol)
     }
 
-    /// Whether a Network Load Balancer takes such groups.
-    pub(super) fn is_network(self) -> bool {
-        self.protocol.is_some_and(|protocol| !protocol.is_application() && protocol != Protocol::Geneve)
-    }
-
-    /// Whether the timeout of its checks must be below their interval; else it may also be the interval
-    /// (docs/semantics.md, "Rules between fields").
-    pub(super) fn is_strict(self) -> bool {
-        self.protocol.is_none_or(Protocol::is_application)
+    /// Which load balancer's rules hold.
+    pub(super) fn family(self) -> Family {
+        Family::of(self.target_type, self.protocol)
     }
 }
 
@@ -132,46 +125,4 @@ fn meant(
         Field::Wrong => return None,
     };
     Some(Kind { version, ..usual })
-}
-
-fn defaults(kind: Kind, protocol: Option<HealthCheckProtocol>) -> HealthCheck {
-    let check = HealthCheck::default();
-    let network = kind.protocol.is_some_and(|protocol| !protocol.is_application());
-    let usual = if network && kind.target_type != TargetType::Alb {
-        HealthCheckProtocol::Tcp
-    } else {
-        HealthCheckProtocol::Http
-    };
-    let protocol = protocol.unwrap_or(usual);
-    let seconds = |interval, timeout| (Duration::from_secs(interval), Duration::from_secs(timeout));
-    let (interval, timeout) = match (kind.target_type, kind.protocol) {
-        (TargetType::Lambda, _) => seconds(35, 30),
-        (_, Some(Protocol::Geneve)) => seconds(10, 5),
-        _ if network && protocol == HealthCheckProtocol::Http => seconds(30, 6),
-        _ if network => seconds(30, 10),
-        _ => seconds(30, 5),
-    };
-    let grpc = kind.version == Some(ProtocolVersion::Grpc);
-    let codes = if grpc {
-        "12"
-    } else if network {
-        "200-399"
-    } else {
-        "200"
-    };
-    HealthCheck {
-        enabled: kind.target_type != TargetType::Lambda,
-        protocol,
-        port: if kind.protocol == Some(Protocol::Geneve) {
-            HealthCheckPort::Number(80)
-        } else {
-            HealthCheckPort::TrafficPort
-        },
-        path: if grpc { "/AWS.ALB/healthcheck".to_owned() } else { check.path },
-        interval,
-        timeout,
-        matcher: Matcher::parse_within(codes, &(0..=HIGHEST)).unwrap_or_default(),
-        stale_after: interval * STALE_INTERVALS,
-        ..HealthCheck::default()
-    }
 }

@@ -17,7 +17,7 @@ impl Typed {
                 .known(HealthCheckProtocol::Http)
                 .and_then(|(protocol, place)| place.map(|_| protocol)),
         );
-        self.timeout_fits(&default, kind.is_strict(), problems);
+        self.timeout_fits(&default, !kind.family().may_time_out_at_the_interval(), problems);
         self.stale_after_fits(&default, problems);
         self.protocol_fits(kind, problems);
         self.request_fits(&default, problems);

@@ -42,8 +42,6 @@ enum Kind {
     Missing,
     Relation,
     Value,
-    /// A value that may be a secret: its line is not shown.
-    Secret,
 }
 
 #[derive(Debug)]
@@ -63,13 +61,16 @@ pub(super) struct Problems<'t> {
     /// Lines with an error of syntax, counted from 1.
     broken: BTreeSet<usize>,
     list: Vec<Problem>,
+    /// Lines that may hold secrets, counted from 1.
+    hidden: BTreeSet<usize>,
 }
 
 impl<'t> Problems<'t> {
     /// For a file with this text; both empty for the command line.
     pub(super) fn new(text: &'t str, file: &str) -> Self {
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { text, file: file.into(), lines, broken: BTreeSet::new(), list: Vec::new() }
+        let (broken, hidden) = (BTreeSet::new(), BTreeSet::new());
+        Self { text, file: file.into(), lines, broken, list: Vec::new(), hidden }
     }
 
     /// The text is not TOML here. The first error of a line stands for those that follow from it.
@@ -100,9 +101,12 @@ impl<'t> Problems<'t> {
         self.list.push(Problem { place, message, kind: Kind::Value });
     }
 
-    /// A value is wrong, and it or its neighbours may be secrets.
-    pub(super) fn add_secret(&mut self, place: Place, message: String) {
-        self.list.push(Problem { place, message, kind: Kind::Secret });
+    /// What stands here may be a secret: errors in its lines show nothing of them.
+    pub(super) fn hide(&mut self, place: &Place) {
+        if let Some(span) = &place.span {
+            let last = span.end.saturating_sub(1).max(span.start);
+            self.hidden.extend(self.line(span.start)..=self.line(last));
+        }
     }
 
     /// Two values, each right in itself, do not go together.
@@ -132,13 +136,13 @@ impl<'t> Problems<'t> {
         let mut list = std::mem::take(&mut self.list);
         // Where the syntax is broken, what could not be read is neither missing nor at its default.
         if !self.broken.is_empty() {
-            list.retain(|problem| matches!(problem.kind, Kind::Syntax | Kind::Value | Kind::Secret));
+            list.retain(|problem| matches!(problem.kind, Kind::Syntax | Kind::Value));
         }
         list.sort_by_key(|problem| problem.place.span.as_ref().map_or(0, |span| span.start));
         let mut errors = Vec::with_capacity(list.len());
         // Columns are counted from the error before on the same line, so that a file on one line costs no more.
         let (mut last_line, mut last_at, mut last_column) = (0, 0, 0);
-        for Problem { place, message, kind } in list {
+        for Problem { place, message, kind: _ } in list {
             let Some(span) = place.span else {
                 errors.push(self.error(0, 0, place.key, message, None));
                 continue;
@@ -150,7 +154,7 @@ impl<'t> Problems<'t> {
             }
             last_column += self.text[last_at..at].chars().count();
             last_at = at;
-            let shown = errors.len() < SHOWN && kind != Kind::Secret;
+            let shown = errors.len() < SHOWN && !self.hidden.contains(&line);
             let excerpt = shown.then(|| self.excerpt(line, at, span.end));
             errors.push(self.error(line, last_column, place.key, message, excerpt));
         }

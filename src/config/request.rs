@@ -38,19 +38,22 @@ pub(super) fn host(table: &Table<'_>, problems: &mut Problems<'_>) -> Field<Box<
     })
 }
 
-/// Reads `headers`. No message shows a value, which may be a secret.
+/// Reads `headers`. No message shows a value, and none the lines of one, which may be a secret.
 pub(super) fn headers(table: &Table<'_>, problems: &mut Problems<'_>) -> Field<Headers> {
     table.entries("headers", HEADERS, problems).and_then(|entries, place| fields(entries, place, problems))
 }
 
 fn fields(entries: Vec<Entry<'_>>, place: &Place, problems: &mut Problems<'_>) -> Option<Headers> {
+    for entry in &entries {
+        problems.hide(&entry.value.place);
+    }
     if entries.len() > FIELDS {
-        problems.add_secret(place.clone(), values::refuse(&format!("{} fields", entries.len()), HEADERS));
+        problems.add(place.clone(), values::refuse(&format!("{} fields", entries.len()), HEADERS));
     }
     let bytes = |text: Option<&str>| text.map_or(0, str::len);
     let size: usize = entries.iter().map(|entry| entry.key.len() + bytes(entry.value.value.as_str())).sum();
     if size > BYTES {
-        problems.add_secret(place.clone(), values::refuse(&format!("{size} bytes"), HEADERS));
+        problems.add(place.clone(), values::refuse(&format!("{size} bytes"), HEADERS));
     }
     let mut names = BTreeSet::new();
     let mut headers = Vec::with_capacity(entries.len());
@@ -68,14 +71,14 @@ fn fields(entries: Vec<Entry<'_>>, place: &Place, problems: &mut Problems<'_>) -
             None
         };
         if let Some(message) = wrong {
-            problems.add_secret(entry.at, message);
+            problems.add(entry.at, message);
             continue;
         }
         let Found { value, place } = entry.value;
         match value.as_str() {
             Some(text) if is_field_value(text) => headers.push((entry.key.into(), text.into())),
-            Some(_) => problems.add_secret(place, values::refuse("another text", VALUE)),
-            None => problems.add_secret(place, values::refuse(&describe(value), VALUE)),
+            Some(_) => problems.add(place, values::refuse("a text with other characters", VALUE)),
+            None => problems.add(place, values::refuse(&describe(value), VALUE)),
         }
     }
     Some(headers)

@@ -7,13 +7,13 @@ use crate::config::check::{self, INTERVALS, THRESHOLDS, TIMEOUTS};
 use crate::config::kind::Kind;
 use crate::config::problems::{Place, Problems, name, quote};
 use crate::config::table::{Field, Found};
-use crate::config::targets::usable;
 use crate::config::{Config, Errors, Server, group, values};
 use crate::model::desired::{Desired, DesiredGroup};
 use crate::model::health_check::HealthCheckProtocol;
 use crate::model::protocol::Protocol;
 use crate::model::target::{self, TargetDescription};
 use crate::model::target_group::{GroupName, TargetGroup};
+use crate::model::target_id::usable;
 
 const URL: &str = "http://HOST[:PORT][/PATH] or https://HOST[:PORT][/PATH]";
 

@@ -18,4 +18,5 @@ pub mod outcome;
 pub mod protocol;
 pub mod target;
 pub mod target_group;
+pub mod target_id;
 pub mod tick;

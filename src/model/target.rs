@@ -109,7 +109,7 @@ pub fn parse(text: &str) -> Result<(Box<str>, Option<u16>), &'static str> {
     Ok((parse_name(host)?, port))
 }
 
-fn parse_port(text: &str) -> Result<u16, &'static str> {
+pub(super) fn parse_port(text: &str) -> Result<u16, &'static str> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse::<u16>() {
         Ok(port) if digits && port != 0 => Ok(port),
