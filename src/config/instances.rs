@@ -6,8 +6,7 @@ use std::collections::btree_map::Entry;
 use crate::config::problems::{Problems, quote};
 use crate::config::table::{Found, Table, describe};
 use crate::config::values;
-use crate::model::target;
-use crate::model::target_id::usable;
+use crate::model::target::{self, usable};
 
 const ALLOWED: &str = "a table of ids and addresses, such as \"i-0123456789abcdef0\" = \"10.0.0.5\"";
 const ID: &str = "the id of an instance or an ARN, 1 to 2048 bytes";

@@ -10,13 +10,11 @@ use crate::config::problems::{Place, Problems, quote};
 use crate::config::table::{Field, Found, Table, describe, item};
 use crate::config::values;
 use crate::model::protocol::TargetType;
-use crate::model::target::TargetDescription;
+use crate::model::target::{self, TargetDescription, ZONE};
 use crate::model::target_id;
 
-const ZONE: &str = "1 to 64 characters, none of them a control character";
-
 /// What a target of this type may be.
-fn target(target_type: TargetType) -> &'static str {
+fn one_of(target_type: TargetType) -> &'static str {
     match target_type {
         TargetType::Ip => {
             "\"ip\", \"ip:port\", \"[v6]:port\", \"hostname:port\" or a table { id, port, zone }"
@@ -58,7 +56,7 @@ pub(super) fn read(
     problems: &mut Problems<'_>,
 ) -> Vec<TargetDescription> {
     let Field::Given(Found { value: items, place }) =
-        table.array("targets", &format!("an array of {}", target(target_type)), problems)
+        table.array("targets", &format!("an array of {}", one_of(target_type)), problems)
     else {
         return Vec::new();
     };
@@ -77,7 +75,7 @@ pub(super) fn read(
             | DeValue::Boolean(_)
             | DeValue::Datetime(_)
             | DeValue::Array(_)) => {
-                problems.add(at(), values::refuse(&describe(other), target(target_type)));
+                problems.add(at(), values::refuse(&describe(other), one_of(target_type)));
                 None
             }
         };
@@ -110,7 +108,7 @@ fn one(
     problems: &mut Problems<'_>,
 ) -> Option<Typed> {
     let typed = target_id::read(target_type, text).map(|(id, port)| Typed { id, port, zone: None });
-    let allowed = target(target_type);
+    let allowed = one_of(target_type);
     typed
         .map_err(|reason| problems.add(at(), format!("found {}: {reason}; allowed: {allowed}", quote(text))))
         .ok()
@@ -126,7 +124,7 @@ fn in_full(table: &Table<'_>, target_type: TargetType, problems: &mut Problems<'
         return None;
     }
     let zone = table.text("zone", ZONE, problems).and_then(|zone, place| {
-        let good = (1..=64).contains(&zone.chars().count()) && !zone.contains(char::is_control);
+        let good = target::is_zone(zone);
         if !good {
             problems.add(place.clone(), values::refuse(&quote(zone), ZONE));
         }

@@ -11,9 +11,9 @@ use crate::config::{Config, Errors, Server, group, values};
 use crate::model::desired::{Desired, DesiredGroup};
 use crate::model::health_check::HealthCheckProtocol;
 use crate::model::protocol::Protocol;
+use crate::model::target::usable;
 use crate::model::target::{self, TargetDescription};
 use crate::model::target_group::{GroupName, TargetGroup};
-use crate::model::target_id::usable;
 
 const URL: &str = "http://HOST[:PORT][/PATH] or https://HOST[:PORT][/PATH]";
 
@@ -70,7 +70,7 @@ pub fn from_urls(urls: &[String], flags: &CheckFlags) -> Result<Config, Errors> 
     let group = group::described(group, &server.account, BTreeMap::new());
     let groups =
         vec![DesiredGroup { group: Arc::new(group), targets: targets.into_iter().map(Arc::new).collect() }];
-    Ok(Config { server, desired: Desired { groups, ..Desired::default() } })
+    Ok(Config { server, desired: Desired { groups, ..Desired::default() }, credentials: None })
 }
 
 fn typed(flags: &CheckFlags, problems: &mut Problems<'_>) -> check::Typed {

@@ -3,7 +3,9 @@
 //! No clock, no socket, no log, no randomness; every other layer may import this one and it imports none.
 
 pub mod arn;
+pub mod certificates;
 pub mod change;
+pub mod credential;
 pub mod description;
 pub mod desired;
 pub mod detection;
@@ -15,6 +17,7 @@ pub mod health_check;
 pub mod life;
 pub mod matcher;
 pub mod outcome;
+pub mod past;
 pub mod protocol;
 pub mod target;
 pub mod target_group;

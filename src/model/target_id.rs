@@ -1,7 +1,5 @@
 //! What the id of a target may be, by the type of its group's targets (docs/semantics.md, "Targets").
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use crate::model::protocol::TargetType;
 use crate::model::target;
 
@@ -44,30 +42,9 @@ pub fn read(target_type: TargetType, text: &str) -> Result<(Box<str>, Option<u16
     }
 }
 
-/// Whether an id is an address or a name of one machine, as far as an address itself can tell.
-///
-/// # Errors
-/// A sentence fragment that says what is wrong with the address.
-pub fn usable(id: &str) -> Result<(), &'static str> {
-    let Ok(ip) = id.parse::<IpAddr>() else {
-        return Ok(());
-    };
-    // `::ffff:224.0.0.1` is sent where 224.0.0.1 is.
-    let ip = ip.to_canonical();
-    if ip.is_unspecified() {
-        Err("the unspecified address is no target")
-    } else if ip.is_multicast() {
-        Err("a multicast address is no target")
-    } else if ip == Ipv4Addr::BROADCAST {
-        Err("the broadcast address is no target")
-    } else {
-        Ok(())
-    }
-}
-
 fn address(text: &str) -> Result<(Box<str>, Option<u16>), &'static str> {
     let (id, port) = target::parse(text)?;
-    usable(&id).map(|()| (id, port))
+    target::usable(&id).map(|()| (id, port))
 }
 
 /// Splits `arn` or `[arn]:port`.

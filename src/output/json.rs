@@ -3,12 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
 use crate::model::health::{State, TargetHealth};
 use crate::model::outcome::{Outcome, Report};
 use crate::model::target::TargetDescription;
 use crate::model::tick::Tick;
+use crate::output::guard::Refusal;
 use crate::runtime::view::{Listing, Record, Seen, Snapshot, Streak, timestamp};
 
 mod group;
@@ -81,17 +86,21 @@ pub fn list<'a>(snapshot: &Snapshot, listing: &Listing, seen: impl Iterator<Item
 /// The targets asked for by name; one that is not registered is `unused` / `Target.NotRegistered`.
 #[must_use]
 pub fn named(snapshot: &Snapshot, listing: &Listing, names: &[(Box<str>, Option<u16>)]) -> Targets {
-    let one = |(id, port): &(Box<str>, Option<u16>)| {
+    let named = |(id, port): &(Box<str>, Option<u16>)| {
         let port = port.unwrap_or(listing.group.port);
-        let seen = listing.find(id, port).and_then(|listed| snapshot.target(listing, listed));
-        match seen {
-            Some(seen) => target(listing, &seen),
-            None => {
-                unregistered(listing, &TargetDescription { id: id.clone(), port, zone: None, more: None })
-            }
-        }
+        one(snapshot, listing, &TargetDescription::new(id, port))
     };
-    Targets { time: time(snapshot.now), targets: names.iter().map(one).collect() }
+    Targets { time: time(snapshot.now), targets: names.iter().map(named).collect() }
+}
+
+/// One target asked for by name; `unused` / `Target.NotRegistered` if it is not registered.
+#[must_use]
+pub fn one(snapshot: &Snapshot, listing: &Listing, description: &TargetDescription) -> Target {
+    let listed = listing.find(&description.id, description.port);
+    match listed.and_then(|listed| snapshot.target(listing, listed)) {
+        Some(seen) => target(listing, &seen),
+        None => unregistered(listing, description),
+    }
 }
 
 /// A target as it is shown.
@@ -208,6 +217,16 @@ impl ErrorBody {
         };
         Self::new("target_group_not_found", message)
     }
+}
+
+/// An answer that says why a request is refused.
+#[must_use]
+pub fn refused((status, code, message): Refusal) -> Response {
+    let mut response = (status, Json(ErrorBody::new(code, message))).into_response();
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
 }
 
 /// The listing of a group, or what to say if there is none.
