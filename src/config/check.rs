@@ -8,13 +8,14 @@ use toml::de::DeValue;
 
 use crate::config::kind::Kind;
 use crate::config::problems::{Place, Problems};
-use crate::config::request::{self, Headers};
+use crate::config::request;
 use crate::config::table::{Field, Table, describe, number};
 use crate::config::verify::{self, Authorities};
 use crate::config::{keys, values};
 use crate::model::health_check::{Close, HealthCheckPort, HealthCheckProtocol, Verify};
 use crate::model::matcher::Matcher;
 use crate::model::protocol::ProtocolVersion;
+use crate::model::request::Headers;
 
 pub(super) const INTERVALS: RangeInclusive<Duration> =
     Duration::from_millis(10)..=Duration::from_secs(86_400);

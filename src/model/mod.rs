@@ -3,6 +3,7 @@
 //! No clock, no socket, no log, no randomness; every other layer may import this one and it imports none.
 
 pub mod arn;
+pub mod attribute;
 pub mod certificates;
 pub mod change;
 pub mod credential;
@@ -19,6 +20,7 @@ pub mod matcher;
 pub mod outcome;
 pub mod past;
 pub mod protocol;
+pub mod request;
 pub mod target;
 pub mod target_group;
 pub mod target_id;

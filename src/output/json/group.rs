@@ -175,3 +175,39 @@ fn attributes(attributes: &target_group::Attributes) -> Attributes {
 pub fn groups(snapshot: &Snapshot) -> Groups {
     Groups { target_groups: snapshot.groups.values().map(|listing| group(snapshot, listing)).collect() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::protocol::TargetType;
+    use crate::model::target_group::GroupName;
+    use serde_json::Value;
+
+    /// The check of a group of this protocol, as it is shown.
+    fn shown(protocol: Option<Protocol>, change: impl FnOnce(&mut TargetGroup)) -> Value {
+        let name = GroupName::parse("web").unwrap();
+        let mut group = TargetGroup::new(name, protocol.unwrap_or(Protocol::Http), 80);
+        group.protocol = protocol;
+        change(&mut group);
+        serde_json::to_value(health_check(&group)).unwrap()
+    }
+
+    #[test]
+    fn what_does_not_apply_to_a_check_is_null() {
+        let tcp = shown(Some(Protocol::Tcp), |group| group.health_check.protocol = HealthCheckProtocol::Tcp);
+        assert_eq!(tcp["protocol"], "TCP");
+        assert_eq!((&tcp["path"], &tcp["matcher"]), (&Value::Null, &Value::Null));
+        let function = shown(None, |group| group.target_type = TargetType::Lambda);
+        assert_eq!((&function["protocol"], &function["port"]), (&Value::Null, &Value::Null));
+        assert_eq!(function["path"], "/");
+    }
+
+    #[test]
+    fn header_fields_are_shown_without_their_values() {
+        let check = shown(Some(Protocol::Http), |group| {
+            group.health_check.headers = vec![("X-Api-Key".into(), "secret".into())];
+        });
+        assert_eq!(check["headers"], serde_json::json!(["X-Api-Key"]));
+        assert!(!check.to_string().contains("secret"));
+    }
+}

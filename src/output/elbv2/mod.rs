@@ -1,0 +1,4 @@
+//! The ELBv2 API.
+
+pub mod error;
+pub mod settings;
