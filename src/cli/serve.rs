@@ -22,6 +22,7 @@ use crate::config::{self, Config, Errors, Server};
 use crate::discovery::file;
 use crate::model::arn::Account;
 use crate::model::desired::Desired;
+use crate::output::elbv2::Api;
 use crate::output::guard::Guard;
 use crate::output::metrics::Metrics;
 use crate::output::routes::{App, Reload, router};
@@ -202,6 +203,7 @@ pub async fn start(config: Config, followed: Option<Followed>) -> Result<Running
         view: Arc::clone(&view),
         reload: reload(asks.clone()),
         guard,
+        elbv2: Api::new(Arc::clone(&view), writer.clone(), 1_000),
         writer: writer.clone(),
         targets_per_group: 1_000,
         history: None,

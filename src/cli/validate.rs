@@ -190,13 +190,6 @@ fn placement(group: &DesiredGroup) -> Vec<String> {
         let names = count(names, "host name");
         warnings.push(format!("{names}: resolved at run time, and one that does not exist is unhealthy"));
     }
-    let of_instance = |target: &&Arc<TargetDescription>| target.id.starts_with("i-");
-    let instances = group.targets.iter().filter(of_instance).count();
-    if group.group.target_type == TargetType::Ip && instances > 0 {
-        let names = count(instances, "host name");
-        warnings
-            .push(format!("{names} like the id of an instance: set `target_type = \"instance\"` for those"));
-    }
     warnings
 }
 

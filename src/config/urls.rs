@@ -11,7 +11,6 @@ use crate::config::{Config, Errors, Server, group, values};
 use crate::model::desired::{Desired, DesiredGroup};
 use crate::model::health_check::HealthCheckProtocol;
 use crate::model::protocol::Protocol;
-use crate::model::target::usable;
 use crate::model::target::{self, TargetDescription};
 use crate::model::target_group::{GroupName, TargetGroup};
 
@@ -168,7 +167,7 @@ fn parse<'u>(text: &'u str, problems: &mut Problems<'_>) -> Option<Url<'u>> {
         wrong("a fragment (`#`) cannot be sent");
         return None;
     }
-    let (id, port) = match target::parse(authority).and_then(|read| usable(&read.0).map(|()| read)) {
+    let (id, port) = match target::parse(authority).and_then(|read| target::usable(&read.0).map(|()| read)) {
         Ok(read) => read,
         Err(reason) => {
             wrong(reason);

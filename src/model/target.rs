@@ -178,6 +178,13 @@ fn parse_name(host: &str) -> Result<Box<str>, &'static str> {
     Ok(name.to_ascii_lowercase().into())
 }
 
+/// Whether a text is the id of an instance, which is no host name even where it could be one.
+#[must_use]
+pub fn is_instance(id: &str) -> bool {
+    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    id.strip_prefix("i-").is_some_and(|rest| rest.len() >= 8 && rest.bytes().all(hex))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,7 +15,10 @@ const LONGEST: usize = 2_048;
 pub fn read(target_type: TargetType, text: &str) -> Result<(Box<str>, Option<u16>), &'static str> {
     let is_arn = text.trim_start_matches('[').starts_with("arn:");
     match target_type {
-        TargetType::Ip => address(text),
+        TargetType::Ip => match address(text) {
+            Ok((id, _)) if target::is_instance(&id) => Err("an instance is no IP address and no host name"),
+            read => read,
+        },
         TargetType::Instance if !is_arn => address(text),
         TargetType::Instance => {
             let (arn, port) = split(text)?;
@@ -25,7 +28,7 @@ pub fn read(target_type: TargetType, text: &str) -> Result<(Box<str>, Option<u16
         TargetType::Alb => {
             let (arn, port) = split(text)?;
             match parts(arn)? {
-                ("elasticloadbalancing", resource) if resource.starts_with("loadbalancer/app/") => {
+                ("elasticloadbalancing", resource) if is_named(resource, "loadbalancer/app/") => {
                     Ok((arn.into(), port))
                 }
                 _ => Err("not the ARN of an Application Load Balancer"),
@@ -34,7 +37,7 @@ pub fn read(target_type: TargetType, text: &str) -> Result<(Box<str>, Option<u16
         TargetType::Lambda => {
             let (arn, port) = split(text)?;
             match (parts(arn)?, port) {
-                (("lambda", resource), None) if resource.starts_with("function:") => Ok((arn.into(), None)),
+                (("lambda", resource), None) if is_named(resource, "function:") => Ok((arn.into(), None)),
                 (("lambda", _), Some(_)) => Err("a Lambda function has no port"),
                 _ => Err("not the ARN of a Lambda function"),
             }
@@ -62,7 +65,7 @@ fn split(text: &str) -> Result<(&str, Option<u16>), &'static str> {
     }
 }
 
-/// The service and the resource of an ARN.
+/// The service and the resource of an ARN with region and account, neither of them empty.
 fn parts(arn: &str) -> Result<(&str, &str), &'static str> {
     if arn.len() > LONGEST {
         return Err("an ARN has at most 2048 bytes");
@@ -70,17 +73,22 @@ fn parts(arn: &str) -> Result<(&str, &str), &'static str> {
     if !arn.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'[' && byte != b']') {
         return Err("an ARN has printable ASCII characters and neither spaces nor brackets");
     }
-    let mut parts = arn.splitn(6, ':');
-    let (arn, partition) = (parts.next(), parts.next());
-    let (service, _region, _account, resource) = (parts.next(), parts.next(), parts.next(), parts.next());
-    match (arn, partition, service, resource) {
-        (Some("arn"), Some(partition), Some(service), Some(resource))
-            if !partition.is_empty() && !service.is_empty() && !resource.is_empty() =>
-        {
-            Ok((service, resource))
-        }
-        _ => Err("not an ARN"),
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let ["arn", partition, service, region, account, resource] = parts[..] else {
+        return Err("not an ARN");
+    };
+    if [partition, service, region, resource].contains(&"") {
+        return Err("not an ARN: a part of it is empty");
     }
+    if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("the account in an ARN has twelve digits");
+    }
+    Ok((service, resource))
+}
+
+/// Whether a resource is one of these and has a name.
+fn is_named(resource: &str, kind: &str) -> bool {
+    resource.strip_prefix(kind).is_some_and(|name| !name.is_empty())
 }
 
 #[cfg(test)]
@@ -102,8 +110,8 @@ mod tests {
             (TargetType::Instance, "10.0.0.5", "10.0.0.5", None),
             (
                 TargetType::Instance,
-                "arn:aws:ec2:us-east-1:0:instance/i-0",
-                "arn:aws:ec2:us-east-1:0:instance/i-0",
+                "arn:aws:ec2:us-east-1:000000000000:instance/i-0",
+                "arn:aws:ec2:us-east-1:000000000000:instance/i-0",
                 None,
             ),
             (TargetType::Alb, ALB, ALB, None),
@@ -118,12 +126,15 @@ mod tests {
     fn what_is_no_id_of_its_type_is_refused() {
         for (target_type, text) in [
             (TargetType::Ip, ALB),
+            (TargetType::Ip, "i-0123456789abcdef0:80"),
             (TargetType::Ip, "0.0.0.0"),
             (TargetType::Instance, "224.0.0.1"),
             (TargetType::Instance, "arn:aws:ec2"),
             (TargetType::Instance, "i-0abc:0"),
             (TargetType::Alb, "10.0.0.5"),
             (TargetType::Alb, FUNCTION),
+            (TargetType::Alb, "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/app/"),
+            (TargetType::Alb, "arn:aws:elasticloadbalancing:us-east-1:1:loadbalancer/app/web/1"),
             (TargetType::Alb, &format!("[{ALB}]:0")),
             (TargetType::Alb, &format!("[{ALB}")),
             (TargetType::Alb, &format!("{ALB} ")),

@@ -12,9 +12,12 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 
+use crate::model::credential::Access;
 use crate::model::past::History;
 use crate::model::target;
-use crate::output::guard::{Guard, is_aws_call};
+use crate::output::elbv2::error::ApiError;
+use crate::output::elbv2::{self, Api, Call};
+use crate::output::guard::{self, Guard, is_aws_call};
 use crate::output::json::{self, refused};
 use crate::output::metrics::Metrics;
 use crate::output::{body, events, list, page, registration, transitions, watch};
@@ -34,6 +37,8 @@ pub struct App {
     pub reload: Reload,
     /// Who may ask.
     pub guard: Guard,
+    /// The ELBv2 API.
+    pub elbv2: Api,
     /// Where wishes go.
     pub writer: Writer,
     /// Targets that may be registered in a group through the APIs.
@@ -53,7 +58,7 @@ type Shared = State<Arc<App>>;
 /// Mounts every route.
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
-        .route("/", get(landing))
+        .route("/", get(root).post(aws))
         .route("/metrics", get(metrics))
         .route("/-/healthy", get(async || "tgprobe is healthy.\n"))
         .route("/-/ready", get(ready))
@@ -85,11 +90,41 @@ async fn admit(State(app): Shared, request: Request, next: Next) -> Response {
     });
     match admitted {
         Ok(()) => next.run(request).await,
+        // Clients of AWS understand only its own form.
+        Err((status, _, message)) if is_aws_call(method, uri) => {
+            elbv2::refuse(&app.elbv2, &ApiError::with_status(status, "AccessDenied", message))
+        }
         Err(refusal) => refused(refusal),
     }
 }
 
-async fn landing(State(app): Shared, request: Request) -> Response {
+async fn root(state: Shared, request: Request) -> Response {
+    if is_aws_call(request.method(), request.uri()) {
+        aws(state, request).await
+    } else {
+        landing(state, request)
+    }
+}
+
+/// A call of the ELBv2 API.
+async fn aws(State(app): Shared, request: Request) -> Response {
+    let call = match Call::read(request, &app.view).await {
+        Ok(call) => call,
+        Err(error) => return elbv2::refuse(&app.elbv2, &error),
+    };
+    match app.guard.admit_aws(&call.parts, &call.body, app.view.clock.wall()) {
+        Ok(guard::Caller { access, region }) => {
+            let caller = elbv2::Caller { region, writes: access == Access::ReadWrite };
+            elbv2::answer(&app.elbv2, &call, &caller).await
+        }
+        Err(error) => {
+            let error = ApiError::with_status(error.status(), error.code(), error.message());
+            elbv2::refuse(&app.elbv2, &error)
+        }
+    }
+}
+
+fn landing(State(app): Shared, request: Request) -> Response {
     // Here whatever speaks AWS's protocol and was answered by nothing else is a reader like any other.
     let now = app.view.clock.wall();
     if let Err(refusal) = app.guard.admit_read(request.method(), request.uri(), request.headers(), now) {

@@ -74,7 +74,7 @@ pub(super) fn distinct(tags: &[(String, String)]) -> Result<Tags, ApiError> {
     for (key, value) in tags {
         not_reserved(key)?;
         if distinct.insert(key.as_str().into(), value.as_str().into()).is_some() {
-            return Err(ApiError::new("DuplicateTagKeys", "A tag key was specified more than once"));
+            return Err(ApiError::duplicate_tag_keys("A tag key was specified more than once"));
         }
     }
     not_too_many(distinct.len())?;
@@ -93,7 +93,7 @@ fn not_reserved(key: &str) -> Result<(), ApiError> {
 fn not_too_many(count: usize) -> Result<(), ApiError> {
     if count > MOST {
         let message = "You've reached the limit on the number of tags for this resource";
-        return Err(ApiError::new("TooManyTags", message));
+        return Err(ApiError::too_many_tags(message));
     }
     Ok(())
 }
