@@ -145,7 +145,7 @@ async fn hold(server: &Server, conversation: &str) -> String {
         let mut caller = Caller { region: None, writes: true };
         let (words, params) = call.rsplit_once(' ').unwrap_or(("", &call));
         let mut params = params.replace("{many}", &"x".repeat(300));
-        if !params.contains("Version=") {
+        if !params.split('&').any(|param| param.starts_with("Version=")) {
             params.push_str("&Version=2015-12-01");
         }
         let mut request = Request::post("/").body(Body::from(params.clone())).unwrap();
@@ -160,11 +160,11 @@ async fn hold(server: &Server, conversation: &str) -> String {
         let id = element(&body, "RequestId").unwrap().to_owned();
         assert_eq!(headers["content-type"], "text/xml");
         assert_eq!(headers["x-amzn-requestid"], id.as_str());
-        if let (Some(name), Some(arn)) = (element(&body, "TargetGroupName"), element(&body, "TargetGroupArn"))
+        if params.starts_with("Action=CreateTargetGroup&")
+            && let (Some(name), Some(arn)) =
+                (element(&body, "TargetGroupName"), element(&body, "TargetGroupArn"))
         {
-            if params.starts_with("Action=CreateTargetGroup&") {
-                arns.insert(name.to_owned(), arn.to_owned());
-            }
+            arns.insert(name.to_owned(), arn.to_owned());
         }
         let mut body = body.replace(&id, "{id}").replace("><", ">\n<");
         for (name, arn) in &arns {
@@ -307,4 +307,27 @@ fn a_call_is_told_from_a_look_at_the_console() {
     let is = |method: &Method, uri: &'static str| is_aws_call(method, &Uri::from_static(uri));
     assert!(is(&Method::POST, "/") && is(&Method::GET, "/?Version=2015-12-01&Action=DescribeTags"));
     assert!(!is(&Method::GET, "/") && !is(&Method::GET, "/?x=Action=") && !is(&Method::HEAD, "/?Action=A"));
+}
+
+#[tokio::test]
+async fn a_foreign_page_cannot_change_anything_by_an_image() {
+    let server = Server::start().await;
+    let arn = make(&server, "web").await;
+    let caller = Caller { region: None, writes: true };
+    let get = |action: &str, site: &str| {
+        let uri = format!("/?Action={action}&Version=2015-12-01&TargetGroupArn={arn}");
+        Request::get(uri).header("sec-fetch-site", site).body(Body::empty()).unwrap()
+    };
+    let (status, _, body) = server.send(get("DeleteTargetGroup", "cross-site"), &caller).await;
+    assert_eq!((status.as_u16(), element(&body, "Code")), (403, Some("AccessDenied")));
+    assert_eq!(server.send(get("DescribeTargetHealth", "cross-site"), &caller).await.0, 200);
+    assert_eq!(server.send(get("DeleteTargetGroup", "none"), &caller).await.0, 200);
+}
+
+#[tokio::test]
+async fn concurrent_calls_make_one_group() {
+    let server = Server::start().await;
+    let made = futures_util::future::join_all((0..20).map(|_| make(&server, "web"))).await;
+    let arns: std::collections::BTreeSet<String> = made.into_iter().collect();
+    assert_eq!(arns.len(), 1);
 }

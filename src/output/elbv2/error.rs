@@ -134,9 +134,14 @@ impl ApiError {
     /// Whoever calls may only read.
     #[must_use]
     pub fn read_only(action: &str) -> Self {
-        let message = format!(
+        Self::access_denied(format!(
             "The credentials of this call are read-only and not authorized to perform: elasticloadbalancing:{action}"
-        );
+        ))
+    }
+
+    /// Whoever calls may not do this.
+    #[must_use]
+    pub fn access_denied(message: impl Into<String>) -> Self {
         Self::with_status(StatusCode::FORBIDDEN, "AccessDenied", message)
     }
 
