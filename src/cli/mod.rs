@@ -17,6 +17,7 @@ pub mod exit;
 pub mod follow;
 pub mod gate;
 pub mod healthcheck;
+pub mod keep;
 pub mod logging;
 pub mod progress;
 pub mod serve;
