@@ -1,11 +1,14 @@
 //! The configuration against files: the example, good files, and one bad file per rule beside its expected errors.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+#[path = "config/access.rs"]
+mod access;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
 use tgprobe::config::{self, CheckFlags, Config, Errors};
@@ -20,8 +23,28 @@ fn certificate() -> String {
     rcgen::generate_simple_self_signed(vec!["app.example.com".to_owned()]).unwrap().cert.pem()
 }
 
+/// A server's certificate and its key, made once.
+fn identity() -> &'static (String, String) {
+    static IDENTITY: LazyLock<(String, String)> = LazyLock::new(|| {
+        let made = rcgen::generate_simple_self_signed(vec!["probe.example.com".to_owned()]).unwrap();
+        (made.cert.pem(), made.signing_key.serialize_pem())
+    });
+    &IDENTITY
+}
+
 fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let example = || fs::read(root().join("credentials.example.toml"));
     match path.to_str() {
+        Some("credentials.toml") => example(),
+        Some(name) if name.starts_with("bad-credentials") => {
+            fs::read(root().join("tests/configs").join(name))
+        }
+        Some("tls.pem") => Ok(identity().0.clone().into_bytes()),
+        Some("tls.key") => Ok(identity().1.clone().into_bytes()),
+        Some("other.key") => {
+            let made = rcgen::generate_simple_self_signed(Vec::new()).unwrap();
+            Ok(made.signing_key.serialize_pem().into_bytes())
+        }
         Some("ca.pem" | "../ca.pem") => Ok(certificate().into_bytes()),
         Some("empty.pem") => Ok(Vec::new()),
         Some("broken.pem") => Ok(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_vec()),
@@ -91,6 +114,8 @@ fn the_example_shows_every_key_and_no_other() {
     let config = parse(&text).unwrap();
     assert!(config.server.shards.is_some() && config.server.max_checks_in_flight.is_some());
     assert_eq!(config.desired.groups[0].group.health_check.verify.as_ref().unwrap().roots.len(), 1);
+    assert_eq!(config.credentials.unwrap().len(), 2);
+    assert!(config.server.tls.unwrap().client_ca.is_some());
     let mut shown = BTreeSet::new();
     keys_of(DeTable::parse(&text).unwrap().get_ref(), "", &mut shown);
     let known = config::known_keys().map(|(table, key)| (table.to_owned(), key.to_owned())).collect();
@@ -160,6 +185,12 @@ fn bad_files_get_their_errors() {
     for path in files("bad-") {
         let text = fs::read_to_string(&path).unwrap();
         let name = path.file_name().unwrap().to_str().unwrap();
+        // A credentials file is read as one, through a configuration that names it.
+        let text = if name.starts_with("bad-credentials") {
+            format!("[server]\ncredentials_file = '{name}'\n")
+        } else {
+            text
+        };
         let errors = config::parse(&text, name, &read).unwrap_err();
         golden(&path.with_extension("txt"), &format!("{errors}\n"));
     }
@@ -172,17 +203,6 @@ fn two_spellings_of_one_thing_give_one_configuration() {
     let long = "[[target_group]]\nname = 'a'\nport = 0x50\ntargets = [{ id = '10.0.0.5', port = 80 }, \
                 '[2001:db8::1]:81', { id = 'host' }]\n[target_group.health_check]\nport = '8080'\ninterval = '1m30s'\n";
     assert_eq!(parse(short).unwrap(), parse(long).unwrap());
-}
-
-#[test]
-fn certificates_are_read_from_the_folder_of_the_file() {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("ca.pem"), certificate() + &certificate()).unwrap();
-    let file = folder.path().join("a.toml");
-    let group = "[[target_group]]\nname = 'a'\nport = 443\n[target_group.health_check]\nprotocol = 'HTTPS'\n";
-    fs::write(&file, format!("{group}verify = {{ ca_file = 'ca.pem' }}\n")).unwrap();
-    let config = config::load(&file).unwrap();
-    assert_eq!(config.desired.groups[0].group.health_check.verify.as_ref().unwrap().roots.len(), 2);
 }
 
 #[test]

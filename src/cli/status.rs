@@ -18,8 +18,8 @@ pub(crate) const GROUPS: &str = "/api/v1/target-groups";
 #[must_use]
 pub fn run(args: &StatusArgs) -> Exit {
     let clock = Clock::start();
-    let client = Client::new(args.server.server.clone(), clock);
     term::end(block_on(async {
+        let client = Client::new(&args.server, clock)?;
         match (args.watch, &args.group) {
             (true, Some(group)) => watch::targets(&client, clock, group, args.output).await,
             (true, None) => watch::groups(&client, clock, args.output).await,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
-use crate::config::{self, Config, Server};
+use crate::config::{self, Config};
 use crate::model::desired::DesiredGroup;
 use crate::model::detection::{self, Delay};
 use crate::model::duration::print;
@@ -45,7 +45,7 @@ pub fn run(path: &Path) -> u8 {
 pub fn summary(config: &Config) -> String {
     // Writing to a `String` cannot fail.
     let mut text = String::new();
-    if let Some(warning) = exposure(&config.server) {
+    if let Some(warning) = exposure(config) {
         _ = write!(text, "server: {}\n  warning       {warning}\n\n", config.server.listen);
     }
     for group in &config.desired.groups {
@@ -134,13 +134,24 @@ fn warnings(group: &DesiredGroup) -> Vec<String> {
 }
 
 /// What follows from a listener that other machines may reach.
-fn exposure(server: &Server) -> Option<&'static str> {
-    match (server.listen.ip().to_canonical().is_loopback(), server.insecure) {
-        (true, _) => None,
-        (false, false) => {
-            Some("not loopback: readable by whoever reaches it; writes, such as reload, are refused")
+fn exposure(config: &Config) -> Option<&'static str> {
+    let Config { server, credentials, .. } = config;
+    if server.listen.ip().to_canonical().is_loopback() {
+        return None;
+    }
+    match (credentials.is_some(), server.insecure, server.tls.is_some()) {
+        (false, false, _) => Some(
+            "not loopback: readable by whoever reaches it; without credentials in the environment, writes, such as \
+             reload, are refused",
+        ),
+        (false, true, _) => Some(
+            "not loopback, and `insecure = true`: without credentials in the environment, whoever reaches it may write",
+        ),
+        (true, _, false) => Some("not loopback, and no TLS: bearer tokens can be read on their way"),
+        (true, _, true) if server.protect_reads => None,
+        (true, _, true) => {
+            Some("not loopback: readable by whoever reaches it; `protect_reads = true` asks for a credential")
         }
-        (false, true) => Some("not loopback, and `insecure = true`: whoever reaches it may write"),
     }
 }
 

@@ -17,11 +17,24 @@ pub(super) static SERVER: Keys = Keys {
         "listen",
         "insecure",
         "allowed_hosts",
+        "credentials_file",
+        "protect_reads",
+        "tls",
         "shards",
         "max_checks_in_flight",
         "resolve_interval",
         "metrics_target_limit",
     ],
+};
+
+pub(super) static TLS: Keys = Keys { table: "server.tls", keys: &["certificate", "key", "client_ca"] };
+
+/// The top of a credentials file, which is a file of its own.
+pub(super) static CREDENTIALS: Keys = Keys { table: "", keys: &["credential"] };
+
+pub(super) static CREDENTIAL: Keys = Keys {
+    table: "credential",
+    keys: &["access_key_id", "secret_access_key", "session_token", "bearer_token", "access"],
 };
 
 pub(super) static TARGET_GROUP: Keys = Keys {
@@ -74,9 +87,10 @@ pub(super) static DNS_FAILOVER: Keys =
 pub(super) static UNHEALTHY_STATE_ROUTING: Keys =
     Keys { table: "target_group.target_group_health.unhealthy_state_routing", keys: MINIMUM };
 
-static TABLES: [&Keys; 9] = [
+static TABLES: [&Keys; 10] = [
     &ROOT,
     &SERVER,
+    &TLS,
     &TARGET_GROUP,
     &TARGET,
     &HEALTH_CHECK,

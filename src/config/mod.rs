@@ -5,6 +5,7 @@
 //! with line, column and key. No clock, no network; the only disk is the one file and the certificates it names.
 
 mod check;
+mod credentials;
 mod errors;
 mod group;
 mod keys;
@@ -13,6 +14,7 @@ mod recover;
 mod server;
 mod table;
 mod targets;
+mod tls;
 mod urls;
 mod values;
 mod verify;
@@ -23,19 +25,22 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
+pub use crate::config::credentials::from_environment;
 pub use crate::config::errors::{Error, Errors};
 pub use crate::config::keys::known as known_keys;
 pub use crate::config::server::Server;
+pub use crate::config::tls::Tls;
 pub use crate::config::urls::{CheckFlags, from_urls};
 
 use crate::config::problems::{Place, Problems};
 use crate::config::table::Table;
 use crate::config::verify::Authorities;
+use crate::model::credential::Credential;
 use crate::model::desired::Desired;
 
 /// Longest configuration read, in bytes: about a million targets.
 const FILE_LIMIT: u64 = 64 << 20;
-/// Longest file of certificates read, in bytes: twenty times what an operating system trusts.
+/// Longest file of certificates or credentials read, in bytes: twenty times the certificates an operating system trusts.
 const CERTIFICATES_LIMIT: u64 = 4 << 20;
 
 /// A complete, valid configuration.
@@ -45,9 +50,12 @@ pub struct Config {
     pub server: Server,
     /// The groups and targets that should exist, in the order of the file.
     pub desired: Desired,
+    /// Who may call, where a credentials file is named; then at least one.
+    pub credentials: Option<Vec<Credential>>,
 }
 
-/// Reads a configuration file of at most 64 MiB, and the certificates it names, relative to its own folder.
+/// Reads a configuration file of at most 64 MiB, and the files it names, relative to its own folder. Paths of the
+/// server's own files come back with that folder before them.
 ///
 /// # Errors
 /// Everything that is wrong with the file, or why it cannot be read.
@@ -66,10 +74,12 @@ pub fn load(path: &Path) -> Result<Config, Errors> {
         }
     };
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
-    parse(text, &file, &|path| read(&folder.join(path), CERTIFICATES_LIMIT))
+    let mut config = parse(text, &file, &|path| read(&folder.join(path), CERTIFICATES_LIMIT))?;
+    config.server.settle(folder);
+    Ok(config)
 }
 
-/// Reads a configuration from `text`. Errors call it `file`; `read` is asked for the certificates it names.
+/// Reads a configuration from `text`. Errors call it `file`; `read` is asked for the files it names.
 ///
 /// # Errors
 /// Everything that is wrong with the text, sorted by place.
@@ -84,10 +94,11 @@ pub fn parse(text: &str, file: &str, read: &dyn Fn(&Path) -> io::Result<Vec<u8>>
     let place = Place { key: String::new(), span: Some(0..0) };
     let root = Table::open(document.get_ref(), place, &keys::ROOT, &mut problems);
     let server = root.table("server", &keys::SERVER, &mut problems).given();
-    let server = server.map(|table| server::read(&table, &mut problems)).unwrap_or_default();
+    let credentials = server.as_ref().and_then(|table| credentials::read(table, read, &mut problems));
+    let server = server.map(|table| server::read(&table, read, &mut problems)).unwrap_or_default();
     let groups = group::read_all(&root, &mut Authorities::new(read), &mut problems);
     match problems.finish() {
-        None => Ok(Config { server, desired: Desired { groups, ..Desired::default() } }),
+        None => Ok(Config { server, desired: Desired { groups, ..Desired::default() }, credentials }),
         Some(errors) => Err(errors),
     }
 }

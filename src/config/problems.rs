@@ -61,13 +61,35 @@ pub(super) struct Problems<'t> {
     /// Lines with an error of syntax, counted from 1.
     broken: BTreeSet<usize>,
     list: Vec<Problem>,
+    /// Whether lines of the text may be shown.
+    shown: bool,
+    /// Errors of files that this one names.
+    others: Vec<Error>,
 }
 
 impl<'t> Problems<'t> {
     /// For a file with this text; both empty for the command line.
     pub(super) fn new(text: &'t str, file: &str) -> Self {
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { text, file: file.into(), lines, broken: BTreeSet::new(), list: Vec::new() }
+        Self {
+            text,
+            file: file.into(),
+            lines,
+            broken: BTreeSet::new(),
+            list: Vec::new(),
+            shown: true,
+            others: Vec::new(),
+        }
+    }
+
+    /// For a file that holds secrets: its errors have a place and show nothing of its text.
+    pub(super) fn secret(text: &'t str, file: &str) -> Self {
+        Self { shown: false, ..Self::new(text, file) }
+    }
+
+    /// What is wrong with a file that this one names.
+    pub(super) fn elsewhere(&mut self, errors: Errors) {
+        self.others.extend(errors.list);
     }
 
     /// The text is not TOML here. The first error of a line stands for those that follow from it.
@@ -143,10 +165,11 @@ impl<'t> Problems<'t> {
             }
             last_column += self.text[last_at..at].chars().count();
             last_at = at;
-            let excerpt = (errors.len() < SHOWN).then(|| self.excerpt(line, at, span.end));
+            let excerpt = (self.shown && errors.len() < SHOWN).then(|| self.excerpt(line, at, span.end));
             errors.push(self.error(line, last_column, place.key, message, excerpt));
         }
         errors.dedup();
+        errors.append(&mut self.others);
         (!errors.is_empty()).then_some(Errors { list: errors })
     }
 

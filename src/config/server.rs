@@ -3,11 +3,16 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::config::credentials;
+use crate::config::keys;
 use crate::config::problems::{Problems, quote};
 use crate::config::table::{Field, Found, Table, describe, item};
+use crate::config::tls::{self, Tls};
 use crate::config::values;
+use crate::config::verify::Read;
 use crate::model::target;
 
 const SHARDS: RangeInclusive<u32> = 1..=1_024;
@@ -24,6 +29,12 @@ pub struct Server {
     pub insecure: bool,
     /// Further names accepted in `Host` on a loopback listener, in canonical form and without a port.
     pub allowed_hosts: Vec<String>,
+    /// The file with the credentials, if one is named.
+    pub credentials_file: Option<PathBuf>,
+    /// Whether reading needs a credential, too; not by default.
+    pub protect_reads: bool,
+    /// What the listener speaks TLS with; without it, it does not.
+    pub tls: Option<Tls>,
     /// Probing threads, 1 to 1,024; `None` is one per core.
     pub shards: Option<NonZeroUsize>,
     /// Checks in flight at once in the whole process, 1 to 1,000,000; `None` follows from `RLIMIT_NOFILE`.
@@ -40,6 +51,9 @@ impl Default for Server {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9911)),
             insecure: false,
             allowed_hosts: Vec::new(),
+            credentials_file: None,
+            protect_reads: false,
+            tls: None,
             shards: None,
             max_checks_in_flight: None,
             resolve_interval: Duration::from_secs(30),
@@ -48,8 +62,18 @@ impl Default for Server {
     }
 }
 
-/// Reads `[server]`.
-pub(super) fn read(table: &Table<'_>, problems: &mut Problems<'_>) -> Server {
+impl Server {
+    /// Puts `folder` before the names of files.
+    pub(super) fn settle(&mut self, folder: &Path) {
+        let tls = self.tls.iter_mut().flat_map(Tls::files_mut);
+        for file in self.credentials_file.iter_mut().chain(tls) {
+            *file = folder.join(&*file);
+        }
+    }
+}
+
+/// Reads `[server]`, all but what is in the credentials file.
+pub(super) fn read(table: &Table<'_>, read: Read<'_>, problems: &mut Problems<'_>) -> Server {
     const LISTEN: &str = "an IP address and a port, such as \"127.0.0.1:9911\" or \"[::1]:0\"";
     let default = Server::default();
     let listen = table.text("listen", LISTEN, problems).and_then(|text, place| {
@@ -64,6 +88,12 @@ pub(super) fn read(table: &Table<'_>, problems: &mut Problems<'_>) -> Server {
         listen: listen.or(default.listen),
         insecure: table.boolean("insecure", problems).or(default.insecure),
         allowed_hosts: allowed_hosts(table, problems),
+        credentials_file: credentials::file(table, problems).given().map(PathBuf::from),
+        protect_reads: table.boolean("protect_reads", problems).or(default.protect_reads),
+        tls: table
+            .table("tls", &keys::TLS, problems)
+            .given()
+            .and_then(|table| tls::read(&table, read, problems)),
         shards: shards.and_then(|shards| usize::try_from(shards).ok()).and_then(NonZeroUsize::new),
         max_checks_in_flight: table
             .number("max_checks_in_flight", CHECKS, problems)

@@ -9,7 +9,7 @@ use crate::config::keys;
 use crate::config::problems::{Place, Problems, quote};
 use crate::config::table::{Field, Found, Table, describe, item};
 use crate::config::values;
-use crate::model::target::{self, TargetDescription, ZONE, usable};
+use crate::model::target::{self, TargetDescription, ZONE};
 
 const TARGET: &str = "\"ip\", \"ip:port\", \"[v6]:port\", \"hostname:port\" or a table { id, port, zone }";
 
@@ -72,8 +72,8 @@ pub(super) fn read(
 
 /// Reads `"id"` or `"id:port"`.
 fn one(text: &str, at: &dyn Fn() -> Place, problems: &mut Problems<'_>) -> Option<Typed> {
-    let typed =
-        target::parse(text).and_then(|(id, port)| usable(&id).map(|()| Typed { id, port, zone: None }));
+    let typed = target::parse(text)
+        .and_then(|(id, port)| target::usable(&id).map(|()| Typed { id, port, zone: None }));
     typed
         .map_err(|reason| problems.add(at(), format!("found {}: {reason}; allowed: {TARGET}", quote(text))))
         .ok()
@@ -97,7 +97,7 @@ fn in_full(table: &Table<'_>, problems: &mut Problems<'_>) -> Option<Typed> {
     let id = id.and_then(|text, place| {
         let read = target::parse(text).and_then(|(id, port)| match port {
             Some(_) => Err("the port belongs in the key `port`"),
-            None => usable(&id).map(|()| id),
+            None => target::usable(&id).map(|()| id),
         });
         read.map_err(|reason| {
             problems.add(place.clone(), format!("found {}: {reason}; allowed: {ID}", quote(text)));

@@ -10,7 +10,6 @@ use crate::config::{Config, Errors, Server, values};
 use crate::model::desired::{Desired, DesiredGroup};
 use crate::model::health_check::HealthCheckProtocol;
 use crate::model::protocol::Protocol;
-use crate::model::target::usable;
 use crate::model::target::{self, TargetDescription};
 use crate::model::target_group::{GroupName, TargetGroup};
 
@@ -67,7 +66,11 @@ pub fn from_urls(urls: &[String], flags: &CheckFlags) -> Result<Config, Errors> 
     let group = TargetGroup { health_check, ..TargetGroup::new(name, traffic, port) };
     let groups =
         vec![DesiredGroup { group: Arc::new(group), targets: targets.into_iter().map(Arc::new).collect() }];
-    Ok(Config { server: Server::default(), desired: Desired { groups, ..Desired::default() } })
+    Ok(Config {
+        server: Server::default(),
+        desired: Desired { groups, ..Desired::default() },
+        credentials: None,
+    })
 }
 
 fn typed(flags: &CheckFlags, problems: &mut Problems<'_>) -> check::Typed {
@@ -165,7 +168,7 @@ fn parse<'u>(text: &'u str, problems: &mut Problems<'_>) -> Option<Url<'u>> {
         wrong("a fragment (`#`) cannot be sent");
         return None;
     }
-    let (id, port) = match target::parse(authority).and_then(|read| usable(&read.0).map(|()| read)) {
+    let (id, port) = match target::parse(authority).and_then(|read| target::usable(&read.0).map(|()| read)) {
         Ok(read) => read,
         Err(reason) => {
             wrong(reason);

@@ -14,7 +14,7 @@ use crate::model::change::Change;
 use crate::model::description::Origin;
 use crate::model::desired::{Desired, DesiredGroup};
 use crate::model::protocol::TargetType;
-use crate::model::target::{More, Reach, TargetDescription};
+use crate::model::target::{More, Reach, TargetDescription, is_instance};
 use crate::model::target_group::{GroupName, TargetGroup};
 
 /// What identifies a target within its group.
@@ -241,12 +241,6 @@ impl Catalog {
 /// Whether anything of its kind can be checked: a Lambda function is behind no address.
 fn is_checkable(group: &TargetGroup) -> bool {
     group.target_type != TargetType::Lambda
-}
-
-/// Whether a text is the id of an instance, which is no host name even where it could be one.
-fn is_instance(id: &str) -> bool {
-    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    id.strip_prefix("i-").is_some_and(|rest| rest.len() >= 8 && rest.bytes().all(hex))
 }
 
 #[cfg(test)]

@@ -121,6 +121,9 @@ pub fn parse_for(group: &TargetGroup, text: &str) -> Result<TargetDescription, &
         TargetType::Ip | TargetType::Instance => {
             let (id, port) = parse(text)?;
             usable(&id)?;
+            if group.target_type == TargetType::Ip && is_instance(&id) {
+                return Err("an instance is no IP address and no host name");
+            }
             Ok(TargetDescription { port: port.unwrap_or(group.port), ..TargetDescription::new(&id, 0) })
         }
         TargetType::Lambda => arn(text).map(|id| TargetDescription::new(id, 0)),
@@ -201,6 +204,13 @@ fn parse_name(host: &str) -> Result<Box<str>, &'static str> {
         return Err("neither an IP address nor a host name");
     }
     Ok(name.to_ascii_lowercase().into())
+}
+
+/// Whether a text is the id of an instance, which is no host name even where it could be one.
+#[must_use]
+pub fn is_instance(id: &str) -> bool {
+    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    id.strip_prefix("i-").is_some_and(|rest| rest.len() >= 8 && rest.bytes().all(hex))
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
@@ -340,7 +342,11 @@ impl ErrorBody {
 /// An answer that says why a request is refused.
 #[must_use]
 pub fn refused((status, code, message): Refusal) -> Response {
-    (status, Json(ErrorBody::new(code, message))).into_response()
+    let mut response = (status, Json(ErrorBody::new(code, message))).into_response();
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
 }
 
 /// The listing of a group, or what to say if there is none.

@@ -1,4 +1,6 @@
-//! The one HTTP listener: accept, limits against slow or many clients, an orderly stop.
+//! The one HTTP listener: accept, TLS, limits against slow or many clients, an orderly stop.
+
+mod places;
 
 use std::io;
 use std::sync::Arc;
@@ -6,14 +8,18 @@ use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tracing::warn;
+use tokio::sync::oneshot;
+use tracing::{debug, warn};
 
+use crate::output::server::places::{Place, Places};
+use crate::output::tls::Tls;
 use crate::runtime::view::View;
 
 /// Clients at once. More wait in the kernel's queue; each costs a descriptor, and checks need those more.
@@ -25,33 +31,35 @@ const HEAD_LIMIT: usize = 32 * 1_024;
 /// A client that has not sent its request head by then is hung up on; so is one that idles between requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// A handshake that takes longer is given up.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// A client that takes in nothing of its answer for this long is hung up on.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long answers under way may take once the process is to stop.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// Serves `router` until the view says stop, then lets answers under way finish for a moment.
-pub async fn serve(listener: TcpListener, router: Router, view: Arc<View>) {
+/// Serves `router` until the view says stop, then lets answers under way finish for a moment. With `tls` it speaks
+/// nothing else.
+pub async fn serve(listener: TcpListener, router: Router, view: Arc<View>, tls: Option<Arc<Tls>>) {
     let graceful = GracefulShutdown::new();
-    let clients = Arc::new(Semaphore::new(CLIENTS));
+    let places = Places::new(CLIENTS);
     loop {
         let accepted = tokio::select! {
             () = view.stopped() => break,
-            accepted = accept(&listener, &clients, &view) => accepted,
+            accepted = accept(&listener, &places, &view) => accepted,
         };
-        let Some((stream, permit)) = accepted else { break };
-        let service = TowerToHyperService::new(router.clone());
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .max_buf_size(HEAD_LIMIT)
-            .serve_connection(TokioIo::new(stream), service);
-        let connection = graceful.watch(connection);
+        let Some((stream, (place, leave))) = accepted else { break };
+        let (router, tls, view, watcher) =
+            (router.clone(), tls.clone(), Arc::clone(&view), graceful.watcher());
         tokio::spawn(async move {
-            // What a client does to its connection is no business of ours.
-            _ = connection.await;
-            drop(permit);
+            tokio::select! {
+                biased;
+                // Only the client that keeps its place may drop the other end of this.
+                Ok(()) = leave => debug!("A client that sent no request had to make room."),
+                () = converse(stream, router, place, watcher, tls, &view) => (),
+            }
         });
     }
     drop(listener);
@@ -61,13 +69,53 @@ pub async fn serve(listener: TcpListener, router: Router, view: Arc<View>) {
     }
 }
 
-/// Waits for room, then for a client. `None` if there will never be room again.
+/// Answers one client until either side has enough.
+async fn converse(
+    stream: TcpStream,
+    router: Router,
+    place: Place,
+    watcher: Watcher,
+    tls: Option<Arc<Tls>>,
+    view: &View,
+) {
+    let Some(tls) = tls else { return answer(stream, router, place, watcher).await };
+    let shaken = tokio::select! {
+        biased;
+        shaken = tls.acceptor().accept(stream) => shaken,
+        () = view.clock.sleep(HANDSHAKE_TIMEOUT) => Err(io::ErrorKind::TimedOut.into()),
+    };
+    match shaken {
+        Ok(stream) => answer(stream, router, place, watcher).await,
+        Err(error) => debug!(%error, "A TLS handshake with a client failed."),
+    }
+}
+
+async fn answer(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    place: Place,
+    watcher: Watcher,
+) {
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(|request| {
+        place.spoke();
+        router.call(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_LIMIT)
+        .serve_connection(TokioIo::new(stream), service);
+    // What a client does to its connection is no business of ours.
+    _ = watcher.watch(connection).await;
+}
+
+/// Waits for a client, then for room. `None` if there will never be room again.
 async fn accept(
     listener: &TcpListener,
-    clients: &Arc<Semaphore>,
+    places: &Arc<Places>,
     view: &View,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let permit = Arc::clone(clients).acquire_owned().await.ok()?;
+) -> Option<(TcpStream, (Place, oneshot::Receiver<()>))> {
     let mut warned = false;
     loop {
         match listener.accept().await {
@@ -76,7 +124,7 @@ async fn accept(
                 _ = stream.set_nodelay(true);
                 // The kernel hangs up on a client that takes nothing more in, so that it does not keep its place.
                 _ = SockRef::from(&stream).set_tcp_user_timeout(Some(READ_TIMEOUT));
-                return Some((stream, permit));
+                return Some((stream, places.take(view).await?));
             }
             Err(error) if is_clients(&error) => (),
             Err(error) => {

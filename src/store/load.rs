@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Result, Row};
 
+use crate::model::attribute::in_force;
 use crate::model::description::{Description, Origin};
 use crate::model::health::State;
 use crate::model::health_check::{HealthCheck, HealthCheckPort, HealthCheckProtocol};
@@ -70,12 +71,6 @@ fn groups(connection: &Connection) -> Result<Vec<Arc<TargetGroup>>> {
         Arc::new(group)
     };
     Ok(groups.into_iter().map(complete).collect())
-}
-
-/// What is in force follows from what was set.
-fn in_force(group: &mut TargetGroup) {
-    group.health_check = group.description.health_check.clone();
-    group.attributes = Attributes::default();
 }
 
 type Pairs = BTreeMap<GroupName, BTreeMap<Box<str>, Box<str>>>;

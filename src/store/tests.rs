@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
+use crate::model::attribute::in_force;
 use crate::model::change::Change;
 use crate::model::description::{Description, Origin};
 use crate::model::failure::Failure;
@@ -45,7 +46,13 @@ fn plain(text: &str) -> TargetGroup {
         region: "us-east-1".into(),
         ..Description::default()
     };
-    TargetGroup { description: Arc::new(description), ..group }
+    settled(TargetGroup { description: Arc::new(description), ..group })
+}
+
+/// The group with what is in force.
+fn settled(mut group: TargetGroup) -> TargetGroup {
+    in_force(&mut group);
+    group
 }
 
 /// A group with everything set that can be.
@@ -75,19 +82,21 @@ fn rich(text: &str) -> TargetGroup {
         vpc_id: Some("vpc-0abc".into()),
         ip_address_type: Some(IpAddressType::Ipv6),
         target_control_port: Some(3_000),
-        health_check: check.clone(),
-        attributes: pairs(&[("deregistration_delay.timeout_seconds", "17"), ("stickiness.enabled", "true")]),
+        health_check: check,
+        attributes: pairs(&[
+            ("deregistration_delay.timeout_seconds", "17"),
+            ("tgprobe.health_check.interval_milliseconds", "250"),
+        ]),
         tags: pairs(&[("Name", "Grüße, 世界"), ("empty", "")]),
     };
-    TargetGroup {
+    settled(TargetGroup {
         target_type: TargetType::Instance,
         protocol: Some(Protocol::Https),
         protocol_version: Some(ProtocolVersion::Grpc),
         port: 443,
-        health_check: check,
         description: Arc::new(description),
         ..TargetGroup::new(name(text), Protocol::Https, 443)
-    }
+    })
 }
 
 /// A life that has seen something.

@@ -80,7 +80,7 @@ INSERT INTO target_groups VALUES (
     '/health?a=''b'';--', 10000, 2500, 3, 4, 2, '0-99', 77000
 );
 INSERT INTO attributes VALUES ('eu-west-1:web', 'deregistration_delay.timeout_seconds', '17');
-INSERT INTO attributes VALUES ('eu-west-1:web', 'stickiness.enabled', 'true');
+INSERT INTO attributes VALUES ('eu-west-1:web', 'tgprobe.health_check.interval_milliseconds', '250');
 INSERT INTO tags VALUES ('eu-west-1:web', 'Name', 'Grüße, 世界');
 INSERT INTO tags VALUES ('eu-west-1:web', 'empty', '');
 INSERT INTO registrations VALUES ('eu-west-1:web', 'i-0abc', 443, 'eu-west-1a', NULL);

@@ -1,7 +1,6 @@
 //! What was asked for.
 
 use super::*;
-use crate::model::target_group::Attributes;
 
 #[track_caller]
 fn survives(changes: &[Change], expected: &Kept) {
@@ -32,27 +31,18 @@ fn draining(since: Tick, drain_ends: Tick) -> Life {
 
 #[test]
 fn groups_come_back_with_every_setting_attribute_and_tag() {
-    let lambda = TargetGroup {
+    let rich = rich("eu-west-1:web");
+    assert_eq!(rich.health_check.interval, Duration::from_millis(250), "an attribute of ours is in force");
+    let lambda = settled(TargetGroup {
         target_type: TargetType::Lambda,
         protocol: None,
         protocol_version: None,
         port: 0,
         ..plain("fn")
-    };
-    let groups: Vec<_> = [rich("eu-west-1:web"), lambda, plain("plain")].map(Arc::new).into();
-    let changes: Vec<_> = groups.iter().cloned().map(Change::PutGroup).collect();
-    // What is in force follows from the attributes.
-    let dir = tempfile::tempdir().unwrap();
-    let mut store = open(dir.path());
-    store.write(&changes, NOW).unwrap();
-    let kept = store.load(NOW).unwrap();
-    let settled = |group: &Arc<TargetGroup>| {
-        let attributes = Attributes::default();
-        TargetGroup { attributes, health_check: HealthCheck::default(), ..TargetGroup::clone(group) }
-    };
-    let (kept, groups): (Vec<_>, Vec<_>) =
-        (kept.groups.iter().map(settled).collect(), groups.iter().map(settled).collect());
-    assert_eq!(kept, groups);
+    });
+    let groups = [rich, lambda, plain("plain")].map(Arc::new);
+    let changes = groups.clone().map(Change::PutGroup);
+    survives(&changes, &Kept { groups: groups.into(), ..Kept::default() });
 }
 
 #[test]

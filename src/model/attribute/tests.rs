@@ -1,0 +1,1 @@
+//! Rows for every attribute and every rule between them.
