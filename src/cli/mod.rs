@@ -18,6 +18,7 @@ pub mod exit;
 pub mod follow;
 pub mod gate;
 pub mod healthcheck;
+pub mod keep;
 pub mod logging;
 pub mod progress;
 pub mod register;
