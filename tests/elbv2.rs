@@ -27,7 +27,7 @@ use tgprobe::model::target::TargetDescription;
 use tgprobe::model::target_group::{GroupName, TargetGroup};
 use tgprobe::model::tick::Tick;
 use tgprobe::output::body::LIMIT;
-use tgprobe::output::elbv2::{self, Api, Call, Caller, TARGETS_PER_TARGET_GROUP};
+use tgprobe::output::elbv2::{self, Api, Call, Caller};
 use tgprobe::output::guard::is_aws_call;
 use tgprobe::runtime::clock::Clock;
 use tgprobe::runtime::fleet::Apply;
@@ -103,7 +103,7 @@ impl Server {
             }),
         ];
         writer.file(Desired { groups, ..Desired::default() }).await.unwrap();
-        let api = Api::new(Arc::clone(&view), writer, TARGETS_PER_TARGET_GROUP);
+        let api = Api::new(Arc::clone(&view), writer, 1_000);
         Self { api, view, disk, fleet }
     }
 
