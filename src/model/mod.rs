@@ -24,4 +24,5 @@ pub mod protocol;
 pub mod request;
 pub mod target;
 pub mod target_group;
+pub mod target_id;
 pub mod tick;

@@ -41,12 +41,17 @@ def credentials(folder):
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:0", "0.0.0.0:0"])
-def test_a_reload_needs_the_token_of_a_writer(serve, credentials, listen):
-    server = serve(config(listen=listen, credentials_file=str(credentials)), options=["--log-level", "trace"])
-    for token, status in [(None, 401), ("nobody", 401), ("hush-reader", 403), ("hush-writer", 200)]:
-        answer = server.http.post("/-/reload", bearer(token))
-        assert answer.status == status, token
-        assert (answer.headers["WWW-Authenticate"] == "Bearer") == (status == 401)
+def test_writing_needs_the_token_of_a_writer(serve, credentials, listen):
+    text = config(group("web", []), listen=listen, credentials_file=str(credentials))
+    server = serve(text, options=["--log-level", "trace"])
+    target = "/api/v1/target-groups/web/targets/127.0.0.1:1"
+    for method, path in [("POST", "/-/reload"), ("PUT", "/-/reload"), ("PUT", target), ("DELETE", target)]:
+        for token, status in [(None, 401), ("nobody", 401), ("hush-reader", 403), ("hush-writer", 200)]:
+            answer = server.http.request(method, path, bearer(token))
+            assert answer.status == status, (method, path, token)
+            assert (answer.headers["WWW-Authenticate"] == "Bearer") == (status == 401)
+    assert server.command("register", "web", "127.0.0.1:2", "--token", "hush-reader").returncode == 2
+    assert server.command("register", "web", "127.0.0.1:2", "--token", "hush-writer").returncode == 0
     assert server.http.get("/api/v1/target-groups").status == 200
     assert "hush" not in server.errors()
 
