@@ -170,7 +170,7 @@ pub async fn start(config: Config, followed: Option<Followed>) -> Result<Running
     let address = listener.local_addr().map_err(wrong)?;
     let layout = layout(&server);
     let view = View::new(Clock::start(), layout.shards);
-    let fleet = Fleet::start(&view, layout).map_err(wrong)?;
+    let fleet = Fleet::start(&view, layout, Vec::new()).map_err(wrong)?;
     let account = Account::default();
     let writer = Writer::start(account, Catalog::default(), InMemory, view.clock, fleet.applies());
     let summary = apply(&writer, config.desired).await.map_err(Trouble::usage)?;
