@@ -17,11 +17,12 @@ use tracing::{error, info, warn};
 
 use crate::cli::args::ServeArgs;
 use crate::cli::exit::{Exit, Trouble};
-use crate::cli::{logging, term};
+use crate::cli::{access, logging, term};
 use crate::config::{self, Config, Errors, Server};
 use crate::discovery::file;
 use crate::model::arn::Account;
 use crate::model::desired::Desired;
+use crate::output::elbv2::Api;
 use crate::output::guard::Guard;
 use crate::output::metrics::Metrics;
 use crate::output::routes::{App, Reload, router};
@@ -54,6 +55,13 @@ pub fn run(args: &ServeArgs) -> Exit {
             return Exit::Usage;
         }
     };
+    config.credentials = match access::credentials(config.credentials.take()) {
+        Ok(credentials) => credentials,
+        Err(errors) => {
+            term::message(&errors.to_string());
+            return Exit::Usage;
+        }
+    };
     let followed =
         args.config.clone().map(|path| Followed { path, signature, server: config.server.clone() });
     if let Some(listen) = args.listen {
@@ -64,7 +72,9 @@ pub fn run(args: &ServeArgs) -> Exit {
         // Before anyone can know that it runs: a signal nobody listens for ends the process at once.
         let (hangup, end) = (listen(SignalKind::hangup())?, end_signals()?);
         let running = start(config, followed).await?;
-        if let Err(trouble) = term::out(&format!("tgprobe listening on http://{}", running.address)) {
+        if let Err(trouble) =
+            term::out(&format!("tgprobe listening on {}://{}", running.scheme, running.address))
+        {
             // Whoever started the server does not listen, or its disk is full; the targets are checked all the same.
             warn!(trouble = trouble.message, "The address could not be printed.");
         }
@@ -125,6 +135,8 @@ fn run_on<T>(
 pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
+    /// `http` or `https`.
+    pub scheme: &'static str,
     /// What it shows.
     pub view: Arc<View>,
     /// Where every wish goes.
@@ -168,6 +180,8 @@ pub async fn start(config: Config, followed: Option<Followed>) -> Result<Running
         .await
         .map_err(|error| Trouble::usage(format!("cannot listen on {}: {error}", server.listen)))?;
     let address = listener.local_addr().map_err(wrong)?;
+    let guard = access::guard(&server, address, config.credentials)?;
+    let tls = access::tls(&server)?;
     let layout = layout(&server);
     let view = View::new(Clock::start(), layout.shards);
     let fleet = Fleet::start(&view, layout, Vec::new()).map_err(wrong)?;
@@ -177,7 +191,8 @@ pub async fn start(config: Config, followed: Option<Followed>) -> Result<Running
     let (asks, asked) = mpsc::channel(RELOADS);
     match followed {
         Some(Followed { path, signature, server }) => {
-            let host = Host { view: Arc::clone(&view), writer: writer.clone(), server };
+            let (view, writer, guard) = (Arc::clone(&view), writer.clone(), guard.clone());
+            let host = Host { view, writer, server, guard };
             tokio::spawn(file::run(path, signature, host, asked));
         }
         None => _ = tokio::spawn(nothing_to_reload(asked)),
@@ -187,11 +202,19 @@ pub async fn start(config: Config, followed: Option<Followed>) -> Result<Running
             .map_err(|error| Trouble::usage(format!("cannot start: {error}")))?,
         view: Arc::clone(&view),
         reload: reload(asks.clone()),
-        guard: Guard::new(address, server.insecure, server.allowed_hosts.clone()),
+        guard,
+        elbv2: Api::new(Arc::clone(&view), writer.clone(), 1_000),
+        writer: writer.clone(),
+        targets_per_group: 1_000,
+        history: None,
     };
-    let listening = tokio::spawn(server::serve(listener, router(Arc::new(app)), Arc::clone(&view)));
-    info!(%address, shards = layout.shards, in_flight_limit = layout.in_flight_limit, "Listening; {summary}.");
-    Ok(Running { address, view, writer, asks, fleet, listening })
+    if let Some(tls) = &tls {
+        tokio::spawn(Arc::clone(tls).follow(Arc::clone(&view)));
+    }
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let listening = tokio::spawn(server::serve(listener, router(Arc::new(app)), Arc::clone(&view), tls));
+    info!(%address, scheme, shards = layout.shards, in_flight_limit = layout.in_flight_limit, "Listening; {summary}.");
+    Ok(Running { address, scheme, view, writer, asks, fleet, listening })
 }
 
 fn layout(server: &Server) -> Layout {
@@ -236,6 +259,7 @@ struct Host {
     view: Arc<View>,
     writer: Writer,
     server: Server,
+    guard: Guard,
 }
 
 impl file::Surroundings for Host {
@@ -244,6 +268,12 @@ impl file::Surroundings for Host {
         let config = tokio::task::block_in_place(|| load(path)).map_err(|errors| errors.to_string())?;
         if config.server != self.server {
             warn!("The [server] table has changed; that takes effect at the next start.");
+        }
+        // What is in the file may change, unlike the file that is named.
+        if config.server.credentials_file == self.server.credentials_file
+            && let Some(credentials) = config.credentials
+        {
+            self.guard.replace(credentials);
         }
         Ok(config.desired)
     }

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::engine::catalog::Undo;
 pub use crate::engine::catalog::{Catalog, Wish};
 use crate::engine::registry::Changes;
 use crate::model::arn::Account;
@@ -146,7 +147,7 @@ struct Task<K> {
 #[derive(Default)]
 struct Batch {
     changes: Vec<Change>,
-    undo: Vec<Change>,
+    undo: Vec<Undo>,
     touched: BTreeSet<GroupName>,
     deleted: Vec<GroupName>,
     answers: Vec<oneshot::Sender<Result<(), String>>>,
@@ -188,7 +189,7 @@ impl<K: Keeper> Task<K> {
                 }
             }
             batch.changes.push(change.clone());
-            batch.undo.extend(self.catalog.apply(change).into_iter().rev());
+            batch.undo.extend(self.catalog.apply(change));
         }
         batch.answers.push(answer);
     }
@@ -200,7 +201,7 @@ impl<K: Keeper> Task<K> {
             outcome = self.keeper.keep(changes).await;
             if outcome.is_err() {
                 // Later calls of the batch were decided by what earlier ones changed, so all of them are taken back.
-                undo.into_iter().rev().for_each(|change| _ = self.catalog.apply(change));
+                self.catalog.undo(undo);
             } else if self.make_live(touched, deleted, false).await.is_none() {
                 return;
             }
@@ -230,3 +231,6 @@ impl<K: Keeper> Task<K> {
         live.await.ok()
     }
 }
+
+#[cfg(test)]
+mod tests;
