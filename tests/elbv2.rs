@@ -27,7 +27,9 @@ use tgprobe::model::protocol::{IpAddressType, Protocol};
 use tgprobe::model::target::TargetDescription;
 use tgprobe::model::target_group::{GroupName, TargetGroup};
 use tgprobe::model::tick::Tick;
-use tgprobe::output::elbv2::{self, Api, Call, Caller, TARGETS_PER_TARGET_GROUP};
+use tgprobe::output::body::LIMIT;
+use tgprobe::output::elbv2::{self, Api, Call, Caller};
+use tgprobe::output::guard::is_aws_call;
 use tgprobe::runtime::clock::Clock;
 use tgprobe::runtime::fleet::Apply;
 use tgprobe::runtime::view::View;
@@ -102,12 +104,12 @@ impl Server {
             }),
         ];
         writer.file(Desired { groups, ..Desired::default() }).await.unwrap();
-        let api = Api::new(Arc::clone(&view), writer, TARGETS_PER_TARGET_GROUP);
+        let api = Api::new(Arc::clone(&view), writer, 1_000);
         Self { api, view, disk, fleet }
     }
 
     async fn send(&self, request: Request, caller: &Caller) -> (StatusCode, HeaderMap, String) {
-        let call = Call::read(request, self.view.clock).await.unwrap();
+        let call = Call::read(request, &self.view).await.unwrap();
         let (parts, body) = elbv2::answer(&self.api, &call, caller).await.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();
         (parts.status, parts.headers, String::from_utf8(body.to_vec()).unwrap())
@@ -289,11 +291,11 @@ async fn a_group_made_anew_is_another_one() {
 
 #[tokio::test]
 async fn a_body_beyond_the_limit_or_cut_off_is_refused() {
-    let clock = Clock::start();
-    let read = async |body| Call::read(Request::post("/").body(body).unwrap(), clock).await;
-    let whole = read(Body::from(vec![b'a'; elbv2::BODY])).await.unwrap();
-    assert_eq!(whole.body.len(), elbv2::BODY);
-    let error = read(Body::from(vec![b'a'; elbv2::BODY + 1])).await.unwrap_err();
+    let view = View::new(Clock::start(), 1);
+    let read = async |body| Call::read(Request::post("/").body(body).unwrap(), &view).await;
+    let whole = read(Body::from(vec![b'a'; LIMIT])).await.unwrap();
+    assert_eq!(whole.body.len(), LIMIT);
+    let error = read(Body::from(vec![b'a'; LIMIT + 1])).await.unwrap_err();
     assert_eq!((error.code, error.status.as_u16()), ("RequestEntityTooLarge", 413));
     let cut = futures_util::stream::iter([Ok("Action="), Err(std::io::Error::other("cut off"))]);
     let error = read(Body::from_stream(cut)).await.unwrap_err();
@@ -303,7 +305,7 @@ async fn a_body_beyond_the_limit_or_cut_off_is_refused() {
 #[test]
 fn a_call_is_told_from_a_look_at_the_console() {
     use axum::http::{Method, Uri};
-    let is = |method: &Method, uri: &'static str| Call::is(method, &Uri::from_static(uri));
+    let is = |method: &Method, uri: &'static str| is_aws_call(method, &Uri::from_static(uri));
     assert!(is(&Method::POST, "/") && is(&Method::GET, "/?Version=2015-12-01&Action=DescribeTags"));
     assert!(!is(&Method::GET, "/") && !is(&Method::GET, "/?x=Action=") && !is(&Method::HEAD, "/?Action=A"));
 }

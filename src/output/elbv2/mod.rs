@@ -21,31 +21,21 @@ mod write;
 pub mod xml;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::body::{Bytes, to_bytes};
+use axum::body::Bytes;
 use axum::extract::Request;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode, Uri};
 use axum::response::Response;
-use http_body_util::LengthLimitError;
 
+use crate::output::body;
 use crate::output::elbv2::error::ApiError;
 use crate::output::elbv2::respond::RequestIds;
-use crate::runtime::view::{Clock, View};
+use crate::runtime::view::View;
 use crate::runtime::writer::Writer;
 
 /// The version of the API, in every call and in the name space of every answer.
 pub const VERSION: &str = "2015-12-01";
-
-/// Bytes of a body at most: room for more targets than one call may register.
-pub const BODY: usize = 1_024 * 1_024;
-
-/// A client that has not sent its body by then is answered without it.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Targets registered through the APIs in one group at most, unless set otherwise: AWS's quota.
-pub const TARGETS_PER_TARGET_GROUP: usize = 1_000;
 
 /// What the actions work on.
 #[derive(Debug)]
@@ -59,7 +49,8 @@ pub struct Api {
 impl Api {
     /// The API over what `view` shows, changing it through `writer`.
     #[must_use]
-    pub fn new(view: Arc<View>, writer: Writer, targets_per_target_group: usize) -> Self {
+    pub fn new(view: Arc<View>, writer: Writer, targets_per_target_group: u32) -> Self {
+        let targets_per_target_group = usize::try_from(targets_per_target_group).unwrap_or(usize::MAX);
         let ids = RequestIds::new(view.clock.now());
         Self { view, writer, targets_per_target_group, ids }
     }
@@ -84,26 +75,15 @@ pub struct Call {
 }
 
 impl Call {
-    /// Whether a request to `/` is meant for the AWS Query API, and not for a person with a browser.
-    #[must_use]
-    pub fn is(method: &Method, uri: &Uri) -> bool {
-        let action = |query: &str| query.split('&').any(|pair| pair.starts_with("Action="));
-        method == Method::POST || method == Method::GET && uri.query().is_some_and(action)
-    }
-
-    /// Takes the whole body in, up to [`BODY`] bytes and for half a minute.
+    /// Takes the whole body in.
     ///
     /// # Errors
-    /// If the body is too large, or has not come.
-    pub async fn read(request: Request, clock: Clock) -> Result<Self, ApiError> {
-        let (parts, body) = request.into_parts();
-        let body = tokio::select! {
-            body = to_bytes(body, BODY) => body,
-            () = clock.sleep(BODY_TIMEOUT) => return Err(ApiError::incomplete()),
-        };
-        match body.map_err(axum::Error::into_inner) {
+    /// If the body is too large, or does not come.
+    pub async fn read(request: Request, view: &View) -> Result<Self, ApiError> {
+        let (parts, sent) = request.into_parts();
+        match body::read(view, sent, body::LIMIT, body::TIMEOUT).await {
             Ok(body) => Ok(Self { parts, body }),
-            Err(error) if error.is::<LengthLimitError>() => Err(ApiError::too_large(BODY)),
+            Err((StatusCode::PAYLOAD_TOO_LARGE, ..)) => Err(ApiError::too_large(body::LIMIT)),
             Err(_) => Err(ApiError::incomplete()),
         }
     }

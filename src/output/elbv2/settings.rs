@@ -163,10 +163,10 @@ fn told(error: AttributeError) -> ApiError {
 
 /// A parameter that is wrong in itself.
 fn invalid(message: impl Into<String>) -> ApiError {
-    ApiError::new("ValidationError", message)
+    ApiError::validation(message)
 }
 
 /// Parameters that do not fit the group or each other.
 fn unfit(message: impl Into<String>) -> ApiError {
-    ApiError::new("InvalidConfigurationRequest", message)
+    ApiError::invalid_configuration(message)
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::model::excerpt::excerpt;
 use crate::model::target_group::TargetGroup;
 use crate::output::elbv2::error::ApiError;
-use crate::output::elbv2::settings::constraints::{Constraints, shown};
+use crate::output::elbv2::settings::constraints::Constraints;
 use crate::output::elbv2::settings::invalid;
 
 /// The most tags a group may have.
@@ -74,7 +75,7 @@ pub(super) fn distinct(tags: &[(String, String)]) -> Result<Tags, ApiError> {
     for (key, value) in tags {
         not_reserved(key)?;
         if distinct.insert(key.as_str().into(), value.as_str().into()).is_some() {
-            return Err(ApiError::new("DuplicateTagKeys", "A tag key was specified more than once"));
+            return Err(ApiError::duplicate_tag_keys("A tag key was specified more than once"));
         }
     }
     not_too_many(distinct.len())?;
@@ -85,7 +86,7 @@ fn not_reserved(key: &str) -> Result<(), ApiError> {
     let reserved = key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:"));
     if reserved {
         let message = "Keys that begin with 'aws:' are reserved for system use";
-        return Err(invalid(format!("Tag key '{}' is not allowed. {message}", shown(key))));
+        return Err(invalid(format!("Tag key '{}' is not allowed. {message}", excerpt(key))));
     }
     Ok(())
 }
@@ -93,7 +94,7 @@ fn not_reserved(key: &str) -> Result<(), ApiError> {
 fn not_too_many(count: usize) -> Result<(), ApiError> {
     if count > MOST {
         let message = "You've reached the limit on the number of tags for this resource";
-        return Err(ApiError::new("TooManyTags", message));
+        return Err(ApiError::too_many_tags(message));
     }
     Ok(())
 }
