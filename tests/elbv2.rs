@@ -360,8 +360,8 @@ fn parameter() -> impl Strategy<Value = String> {
     let values =
         ["HTTP", "80", "web", "ip", "vpc-0a1b2c3d", "10.0.0.1", "deregistration_delay.timeout_seconds", arn];
     let value =
-        prop_oneof![3 => prop::sample::select(&values[..]).prop_map(str::to_owned), 1 => "\\PC{0,20}"];
-    (prop::sample::select(&names[..]), value).prop_map(|(name, value)| format!("&{name}={value}"))
+        prop_oneof![3 => prop::sample::select(values.to_vec()).prop_map(str::to_owned), 1 => "\\PC{0,20}"];
+    (prop::sample::select(names.to_vec()), value).prop_map(|(name, value)| format!("&{name}={value}"))
 }
 
 proptest! {
