@@ -179,14 +179,16 @@ fn register_in(catalog: &Catalog, named: &Named, typed: &[Typed], limit: usize) 
     }
     let before = |target: &TargetDescription| wish.registered(&target.id, target.port);
     let new = wanted.values().filter(|target| before(target).is_none()).count();
-    let (limit, mut others) = match group.target_type {
+    let (limit, count) = match group.target_type {
+        // One in all, whoever has registered it.
         TargetType::Lambda | TargetType::Alb => {
-            (1, catalog.desired(&named.name).map(|all| all.targets).unwrap_or_default())
+            let there = catalog.desired(&named.name).map(|all| all.targets).unwrap_or_default();
+            let others = there.iter().filter(|other| !wanted.contains_key(&(other.id.clone(), other.port)));
+            (1, others.count() + wanted.len())
         }
-        TargetType::Ip | TargetType::Instance => (limit, wish.registrations().cloned().collect()),
+        TargetType::Ip | TargetType::Instance => (limit, wish.count() + new),
     };
-    others.retain(|other| !wanted.contains_key(&(other.id.clone(), other.port)));
-    if new > 0 && others.len() + wanted.len() > limit {
+    if new > 0 && count > limit {
         return Err(ApiError::too_many_targets(format!(
             "The number of targets in a target group with target type '{}' cannot exceed {limit}",
             group.target_type
