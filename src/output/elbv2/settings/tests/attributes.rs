@@ -270,6 +270,17 @@ fn a_change_of_the_check_must_fit_the_attributes_over_it() {
 }
 
 #[test]
+fn a_tcp_check_asks_nothing() {
+    for pair in ["check~host=a", "check~headers={}", "check~body_match=a"] {
+        let key = long(pair.split('=').next().unwrap());
+        let why = format!("InvalidConfigurationRequest: '{key}' is not supported for TCP health checks");
+        refuses(TCP, pair, &why);
+        let http = set(&make(TCP, "CheckProtocol=HTTP").unwrap(), pair).unwrap();
+        assert_eq!(error(modify(&http, &asked("CheckProtocol=TCP").health_check)), why);
+    }
+}
+
+#[test]
 fn an_empty_value_removes_an_attribute_of_ours_and_a_default_one_of_aws() {
     let fresh = make(HTTP, "").unwrap();
     let group = takes(HTTP, "check~host=a; deregistration_delay.timeout_seconds=7");
