@@ -17,6 +17,7 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode};
+use proptest::prelude::*;
 use tgprobe::engine::registry::Registry;
 use tgprobe::model::arn::Account;
 use tgprobe::model::change::Change;
@@ -330,4 +331,56 @@ async fn concurrent_calls_make_one_group() {
     let made = futures_util::future::join_all((0..20).map(|_| make(&server, "web"))).await;
     let arns: std::collections::BTreeSet<String> = made.into_iter().collect();
     assert_eq!(arns.len(), 1);
+}
+
+/// Names of parameters, and values that mean something to one of them.
+fn parameter() -> impl Strategy<Value = String> {
+    let names = [
+        "TargetGroupArn",
+        "TargetGroupArns.member.1",
+        "ResourceArns.member.1",
+        "Names.member.1",
+        "Name",
+        "Protocol",
+        "Port",
+        "VpcId",
+        "TargetType",
+        "HealthCheckIntervalSeconds",
+        "Matcher.HttpCode",
+        "Targets.member.1.Id",
+        "Targets.member.1.Port",
+        "Attributes.member.1.Key",
+        "Attributes.member.1.Value",
+        "Tags.member.1.Key",
+        "TagKeys.member.1",
+        "PageSize",
+        "Marker",
+    ];
+    let arn = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/file/1f171517b2d69a16";
+    let values =
+        ["HTTP", "80", "web", "ip", "vpc-0a1b2c3d", "10.0.0.1", "deregistration_delay.timeout_seconds", arn];
+    let value =
+        prop_oneof![3 => prop::sample::select(values.to_vec()).prop_map(str::to_owned), 1 => "\\PC{0,20}"];
+    (prop::sample::select(names.to_vec()), value).prop_map(|(name, value)| format!("&{name}={value}"))
+}
+
+proptest! {
+    #[test]
+    fn every_call_is_answered_in_xml_with_an_id(
+        action in prop::sample::select(&[
+            "CreateTargetGroup", "DescribeTargetGroups", "ModifyTargetGroup", "DeleteTargetGroup", "RegisterTargets",
+            "DeregisterTargets", "DescribeTargetHealth", "ModifyTargetGroupAttributes", "DescribeTags", "AddTags",
+            "DescribeTargetGroupAttributes", "RemoveTags", "DescribeAccountLimits",
+        ][..]),
+        parameters in prop::collection::vec(parameter(), 0..8),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (status, body) = runtime.block_on(async {
+            Server::start().await.call(&format!("Action={action}{}", parameters.concat())).await
+        });
+        let root = if status == 200 { format!("<{action}Response xmlns=") } else { "<ErrorResponse xmlns=".to_owned() };
+        prop_assert!(status == 200 || status == 400, "{}: {}", status, body);
+        prop_assert!(body.starts_with(&root), "{}", body);
+        prop_assert_eq!(element(&body, "RequestId").map(str::len), Some(36));
+    }
 }

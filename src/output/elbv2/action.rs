@@ -2,8 +2,9 @@
 
 use crate::model::arn::Account;
 use crate::model::change::Change;
+use crate::model::excerpt::excerpt;
 use crate::model::tick::Tick;
-use crate::output::elbv2::error::{ApiError, shown};
+use crate::output::elbv2::error::ApiError;
 use crate::output::elbv2::form::Params;
 use crate::output::elbv2::respond::Outcome;
 use crate::output::elbv2::{
@@ -106,7 +107,7 @@ pub(super) async fn carry_out(
     let (action, does) = find(&params)?;
     let region = caller.region.as_deref().unwrap_or_else(|| &api.writer.account().region);
     if !Account::is_region(region) {
-        return Err(ApiError::validation(format!("'{}' is not a region", shown(region))));
+        return Err(ApiError::validation(format!("'{}' is not a region", excerpt(region))));
     }
     let asked = Asked { api, action, region, params: &params };
     let outcome = match does {
@@ -136,7 +137,7 @@ fn find(params: &Params) -> Result<(&'static str, Does), ApiError> {
     let name = params.get("Action").filter(|name| !name.is_empty()).ok_or_else(ApiError::missing_action)?;
     let version = params.get("Version").unwrap_or("NO_VERSION_SPECIFIED");
     if version != VERSION {
-        let (name, version) = (shown(name), shown(version));
+        let (name, version) = (excerpt(name), excerpt(version));
         return Err(ApiError::invalid_action(format!(
             "Could not find operation {name} for version {version}; the version here is {VERSION}"
         )));
@@ -144,7 +145,7 @@ fn find(params: &Params) -> Result<(&'static str, Does), ApiError> {
     let known = ACTIONS.binary_search_by(|(known, _)| (*known).cmp(name)).ok();
     let known = known.and_then(|index| ACTIONS.get(index)).copied();
     known.ok_or_else(|| {
-        ApiError::invalid_action(format!("The action {} is not valid for this web service.", shown(name)))
+        ApiError::invalid_action(format!("The action {} is not valid for this web service.", excerpt(name)))
     })
 }
 

@@ -1,14 +1,10 @@
 //! Why a call of the ELBv2 API is refused, in AWS's codes.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use axum::http::StatusCode;
 
 use crate::runtime::writer::Unwritten;
-
-/// Characters of a caller's own text that a message repeats at most.
-const SHOWN: usize = 200;
 
 /// A refused call: AWS's code for it, the status of the answer, and what to tell the caller.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -199,15 +195,6 @@ impl fmt::Display for ApiError {
 
 impl std::error::Error for ApiError {}
 
-/// A caller's own text as a message repeats it: whole, or its first 200 characters and an ellipsis.
-#[must_use]
-pub fn shown(text: &str) -> Cow<'_, str> {
-    match text.char_indices().nth(SHOWN) {
-        None => text.into(),
-        Some((end, _)) => format!("{}…", &text[..end]).into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,11 +204,5 @@ mod tests {
         assert_eq!(ApiError::target_group_not_found().blames(), "Sender");
         assert_eq!(ApiError::read_only("AddTags").blames(), "Sender");
         assert_eq!(ApiError::service_unavailable().blames(), "Receiver");
-    }
-
-    #[test]
-    fn a_long_text_is_not_repeated_whole() {
-        assert_eq!(shown("web"), "web");
-        assert_eq!(shown(&"é".repeat(201)), format!("{}…", "é".repeat(200)));
     }
 }

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::Bound::{Included, Unbounded};
 
-use crate::output::elbv2::error::{ApiError, shown};
+use crate::model::excerpt::excerpt;
+use crate::output::elbv2::error::ApiError;
 
 /// Parameters of one call at most: enough for 8,000 targets with their ports.
 pub const PARAMETERS: usize = 16_384;
@@ -41,7 +42,7 @@ impl Params {
             match params.entry(name) {
                 Entry::Vacant(place) => _ = place.insert(value),
                 Entry::Occupied(place) => {
-                    let message = format!("Parameter '{}' is given twice", shown(place.key()));
+                    let message = format!("Parameter '{}' is given twice", excerpt(place.key()));
                     return Err(ApiError::malformed(message));
                 }
             }
@@ -125,7 +126,7 @@ impl Params {
             let (number, field) = rest.split_once('.').unwrap_or((rest, ""));
             let known = number.parse::<u32>().ok().filter(|known| *known > 0 && known.to_string() == number);
             let Some(known) = known else {
-                let number = shown(number);
+                let number = excerpt(number);
                 return Err(ApiError::malformed(format!(
                     "'{number}' is not the number of a member of {name}"
                 )));
@@ -152,7 +153,7 @@ fn decode(text: &[u8]) -> Result<String, ApiError> {
                 (Some(high), Some(low)) => high << 4 | low,
                 _ => {
                     let text = String::from_utf8_lossy(text);
-                    let message = format!("'{}' has a % without two hexadecimal digits", shown(&text));
+                    let message = format!("'{}' has a % without two hexadecimal digits", excerpt(&text));
                     return Err(ApiError::malformed(message));
                 }
             },
@@ -161,7 +162,7 @@ fn decode(text: &[u8]) -> Result<String, ApiError> {
     }
     String::from_utf8(bytes).map_err(|error| {
         let text = String::from_utf8_lossy(error.as_bytes());
-        ApiError::malformed(format!("'{}' is not UTF-8", shown(&text)))
+        ApiError::malformed(format!("'{}' is not UTF-8", excerpt(&text)))
     })
 }
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::excerpt::excerpt;
 use crate::model::health_check::HealthCheckProtocol;
 use crate::model::protocol::{ProtocolVersion, TargetType};
 use crate::model::target_group::{GroupName, TargetGroup};
 use crate::output::elbv2::action::Asked;
-use crate::output::elbv2::error::{ApiError, shown};
+use crate::output::elbv2::error::ApiError;
 use crate::output::elbv2::lookup::{self, Named, region_of};
 use crate::output::elbv2::paging::Page;
 use crate::output::elbv2::respond::Outcome;
@@ -29,7 +30,7 @@ pub(super) fn describe(asked: &Asked<'_>) -> Result<Outcome, ApiError> {
     match load_balancer {
         Some(arn) if lookup::is_load_balancer(arn) => return Err(ApiError::load_balancer_not_found()),
         Some(arn) => {
-            return Err(ApiError::validation(format!("'{}' is not a valid load balancer ARN", shown(arn))));
+            return Err(ApiError::validation(format!("'{}' is not a valid load balancer ARN", excerpt(arn))));
         }
         None => (),
     }

@@ -5,11 +5,12 @@
 
 use std::sync::Arc;
 
+use crate::model::excerpt::excerpt;
 use crate::model::health::TargetHealth;
 use crate::model::target::TargetDescription;
 use crate::model::target_group::TargetGroup;
 use crate::output::elbv2::action::Asked;
-use crate::output::elbv2::error::{ApiError, shown};
+use crate::output::elbv2::error::ApiError;
 use crate::output::elbv2::lookup::Named;
 use crate::output::elbv2::respond::Outcome;
 use crate::output::elbv2::targets::Typed;
@@ -59,7 +60,7 @@ fn includes(words: &[&str]) -> Result<bool, ApiError> {
     match words.iter().find(|word| !INCLUDES.contains(word)) {
         Some(word) => Err(ApiError::validation(format!(
             "1 validation error detected: Value '{}' at 'include' failed to satisfy constraint: Member must satisfy enum value set: [{}]",
-            shown(word),
+            excerpt(word),
             INCLUDES.join(", ")
         ))),
         None => Ok(!words.is_empty()),

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use crate::model::arn::Account;
 use crate::model::description::Origin;
+use crate::model::excerpt::excerpt;
 use crate::model::target_group::{GroupName, TargetGroup};
 use crate::output::elbv2::action::Asked;
-use crate::output::elbv2::error::{ApiError, shown};
+use crate::output::elbv2::error::ApiError;
 use crate::runtime::view::{Listing, Snapshot};
 use crate::runtime::writer::{Catalog, Wish};
 
@@ -55,7 +56,7 @@ impl Named {
     pub(super) fn parse(asked: &Asked<'_>, text: &str) -> Result<Self, ApiError> {
         let parsed = Arn::parse(text).and_then(|arn| arn.group().map(|name| (arn, name)));
         let Some((arn, name)) = parsed else {
-            return Err(ApiError::validation(format!("'{}' is not a valid target group ARN", shown(text))));
+            return Err(ApiError::validation(format!("'{}' is not a valid target group ARN", excerpt(text))));
         };
         let account = asked.account();
         if arn.region != asked.region || *arn.account != *account.id {

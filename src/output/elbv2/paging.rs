@@ -2,7 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-use crate::output::elbv2::error::{ApiError, shown};
+use crate::model::excerpt::excerpt;
+use crate::output::elbv2::error::ApiError;
 use crate::output::elbv2::form::Params;
 
 /// Members of a page, and how many there are unless the call says otherwise.
@@ -27,7 +28,7 @@ impl Page {
             Some(text) => Some(decode(list, text).ok_or_else(|| {
                 ApiError::validation(format!(
                     "'{}' is not a marker that was given for this list",
-                    shown(text)
+                    excerpt(text)
                 ))
             })?),
             None => None,
@@ -55,7 +56,7 @@ impl Page {
 /// Reads a whole number. `place` is where the API's model has it, as in `pageSize`.
 pub(super) fn number(text: &str, place: &str, allowed: &RangeInclusive<u64>) -> Result<u64, ApiError> {
     let wrong = |what: String| {
-        let text = shown(text);
+        let text = excerpt(text);
         Err(ApiError::validation(format!(
             "1 validation error detected: Value '{text}' at '{place}' failed to satisfy constraint: Member must {what}"
         )))

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use tracing::warn;
 
 use crate::model::change::Change;
+use crate::model::excerpt::excerpt;
 use crate::model::protocol::{Protocol, TargetType};
 use crate::model::target::{self, More, TargetDescription};
 use crate::model::target_group::TargetGroup;
 use crate::output::elbv2::action::{Asked, Decided, Decision};
-use crate::output::elbv2::error::{ApiError, shown};
+use crate::output::elbv2::error::ApiError;
 use crate::output::elbv2::form::Params;
 use crate::output::elbv2::lookup::Named;
 use crate::output::elbv2::paging::number;
@@ -64,7 +65,7 @@ impl Typed {
                 .ok_or("not the ARN of an Application Load Balancer"),
         };
         let id = id.map_err(|reason| {
-            let (id, kind) = (shown(&self.id), group.target_type);
+            let (id, kind) = (excerpt(&self.id), group.target_type);
             ApiError::invalid_target(format!(
                 "The target ID '{id}' is not valid for target groups with target type '{kind}': {reason}"
             ))
@@ -94,7 +95,7 @@ impl Typed {
             )));
         }
         if zone.chars().count() > 64 || zone.contains(char::is_control) {
-            let zone = shown(zone);
+            let zone = excerpt(zone);
             return Err(ApiError::validation(format!("'{zone}' is not the name of an Availability Zone")));
         }
         Ok(Some(zone.clone()))
@@ -118,7 +119,7 @@ impl Typed {
             ),
             (Some(id), _) if !good(id) => refuse(&format!(
                 "The QUIC server ID '{}' must be 0x followed by 16 lower-case hexadecimal characters",
-                shown(id)
+                excerpt(id)
             )),
             (Some(id), Some(before)) if **id != *before => refuse(
                 "The QUIC server ID of a registered target cannot be modified; deregister the target first",
@@ -178,14 +179,16 @@ fn register_in(catalog: &Catalog, named: &Named, typed: &[Typed], limit: usize) 
     }
     let before = |target: &TargetDescription| wish.registered(&target.id, target.port);
     let new = wanted.values().filter(|target| before(target).is_none()).count();
-    let (limit, mut others) = match group.target_type {
+    let (limit, count) = match group.target_type {
+        // One in all, whoever has registered it.
         TargetType::Lambda | TargetType::Alb => {
-            (1, catalog.desired(&named.name).map(|all| all.targets).unwrap_or_default())
+            let there = catalog.desired(&named.name).map(|all| all.targets).unwrap_or_default();
+            let others = there.iter().filter(|other| !wanted.contains_key(&(other.id.clone(), other.port)));
+            (1, others.count() + wanted.len())
         }
-        TargetType::Ip | TargetType::Instance => (limit, wish.registrations().cloned().collect()),
+        TargetType::Ip | TargetType::Instance => (limit, wish.count() + new),
     };
-    others.retain(|other| !wanted.contains_key(&(other.id.clone(), other.port)));
-    if new > 0 && others.len() + wanted.len() > limit {
+    if new > 0 && count > limit {
         return Err(ApiError::too_many_targets(format!(
             "The number of targets in a target group with target type '{}' cannot exceed {limit}",
             group.target_type
