@@ -13,8 +13,12 @@ use tgprobe::model::outcome::{Cause, Outcome, Report};
 use tgprobe::probe::{Kit, Prober, Stopwatch};
 use tgprobe::runtime::clock::Clock;
 
+#[path = "probe/body.rs"]
+mod body;
 #[path = "support/misbehaving.rs"]
 mod misbehaving;
+#[path = "probe/tcp.rs"]
+mod tcp;
 #[path = "probe/tls.rs"]
 mod tls;
 
@@ -28,14 +32,35 @@ fn within(timeout: Duration) -> HealthCheck {
     HealthCheck { timeout, ..HealthCheck::default() }
 }
 
+fn prober(check: &HealthCheck) -> Prober {
+    Prober::new(check)
+}
+
 async fn probe(check: &HealthCheck, address: SocketAddr) -> Report {
-    Prober::new(check).probe(address, &address.ip().to_string(), &Clock::start()).await
+    prober(check).probe(address, &address.ip().to_string(), &Clock::start()).await
 }
 
 /// Checks a backend once and holds the outcome and the phases finished (`c`onnect, `t`ls, `r`esponse) against what
 /// is expected.
 #[track_caller]
 fn judge(report: &Report, outcome: Outcome, phases: &str) {
+    judge_phases(report, outcome, phases);
+    match outcome {
+        Outcome::Fail(Failure::StatusMismatch(status)) => assert_eq!(report.status, Some(status)),
+        Outcome::Pass => assert_eq!(report.status, Some(200)),
+        Outcome::Fail(_) | Outcome::Inconclusive(_) => assert_eq!(report.status, None),
+    }
+}
+
+/// The same of a check that knows no status.
+#[track_caller]
+fn judge_without_status(report: &Report, outcome: Outcome, phases: &str) {
+    judge_phases(report, outcome, phases);
+    assert_eq!(report.status, None);
+}
+
+#[track_caller]
+fn judge_phases(report: &Report, outcome: Outcome, phases: &str) {
     let timings = report.timings;
     assert_eq!(report.outcome, outcome, "{report:?}");
     let finished: String = [('c', timings.connect), ('t', timings.tls), ('r', timings.response)]
@@ -45,11 +70,6 @@ fn judge(report: &Report, outcome: Outcome, phases: &str) {
     assert_eq!(finished, phases, "{report:?}");
     let sum: Duration = [timings.connect, timings.tls, timings.response].into_iter().flatten().sum();
     assert!(sum <= timings.total, "{report:?}");
-    match outcome {
-        Outcome::Fail(Failure::StatusMismatch(status)) => assert_eq!(report.status, Some(status)),
-        Outcome::Pass => assert_eq!(report.status, Some(200)),
-        Outcome::Fail(_) | Outcome::Inconclusive(_) => assert_eq!(report.status, None),
-    }
 }
 
 /// A check that ends by itself, long before its deadline.
@@ -89,7 +109,7 @@ async fn the_request_is_the_one_alb_sends() {
 #[tokio::test]
 async fn every_check_has_its_own_connection() {
     let backend = Backend::start(Behaviour::Answer(OK));
-    let prober = Prober::new(&within(LONG));
+    let prober = prober(&within(LONG));
     for _ in 0..3 {
         let report = prober.probe(backend.address(), "web.internal", &Clock::start()).await;
         judge(&report, Outcome::Pass, "cr");
@@ -129,7 +149,7 @@ fn a_socket_that_is_used_again_makes_a_connection_of_its_own() {
     let bad = Backend::start(Behaviour::Answer(b"HTTP/1.1 500 Oh\r\n\r\n"));
     let gone = Backend::start(Behaviour::AnswerAndReset(OK));
     let (clock, mut kit) = (Clock::start(), Kit::new());
-    let prober = Prober::new(&within(LONG));
+    let prober = prober(&within(LONG));
     for _ in 0..20 {
         for (backend, status) in [(&good, 200), (&bad, 500), (&gone, 200), (&bad, 500)] {
             let report = probe_from(&mut kit, &prober, backend.address(), &clock);
@@ -142,7 +162,7 @@ fn a_socket_that_is_used_again_makes_a_connection_of_its_own() {
 #[test]
 fn an_ipv4_address_written_as_ipv6_is_checked_over_ipv4_and_spoils_no_socket() {
     let (clock, mut kit) = (Clock::start(), Kit::new());
-    let prober = Prober::new(&within(SHORT));
+    let prober = prober(&within(SHORT));
     let old = Backend::start(Behaviour::Answer(OK));
     let mapped = SocketAddr::new("::ffff:127.0.0.1".parse().unwrap(), old.address().port());
     judge(&probe_from(&mut kit, &prober, mapped, &clock), Outcome::Pass, "cr");
@@ -329,7 +349,7 @@ impl Stopwatch for Stalling {
 async fn held_up(behaviour: Behaviour) -> Report {
     let backend = Backend::start(behaviour);
     let clock = Stalling { clock: Clock::start(), readings: AtomicUsize::new(0), at: 2 };
-    Prober::new(&within(SHORT)).probe(backend.address(), "127.0.0.1", &clock).await
+    prober(&within(SHORT)).probe(backend.address(), "127.0.0.1", &clock).await
 }
 
 #[tokio::test]
@@ -347,7 +367,7 @@ async fn a_check_in_flight_is_small_and_may_change_threads() {
     fn size_of_sendable<T: Send>(value: &T) -> usize {
         size_of_val(value)
     }
-    let prober = Prober::new(&within(LONG));
+    let prober = prober(&within(LONG));
     let clock = Clock::start();
     let size = size_of_sendable(&prober.probe(SocketAddr::from(([127, 0, 0, 1], 9)), "127.0.0.1", &clock));
     assert!(size <= 1024, "{size} bytes");

@@ -65,6 +65,9 @@ pub struct ServeArgs {
     /// Listen on this address instead of the one configured; port 0 takes any free port
     #[arg(short, long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
+    /// Keep what must survive a restart in this directory instead of the one configured
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
     /// How to write the log
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,

@@ -13,6 +13,7 @@ mod life;
 mod recorder;
 mod thread;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,10 +24,11 @@ use tracing::{info, warn};
 use crate::cli::exit::Trouble;
 use crate::cli::keep::recorder::Recorder;
 use crate::cli::keep::thread::Ask;
+use crate::model::arn::Account;
 use crate::model::change::Change;
 use crate::model::past::History;
 use crate::runtime::view::View;
-use crate::runtime::writer::Keeper;
+use crate::runtime::writer::{Catalog, Keeper};
 use crate::store::{Kept, Limits, Reader, Store};
 
 /// Writes that may wait: the writer has one under way, and so has the recorder.
@@ -69,6 +71,28 @@ pub fn open(dir: &Path, limits: Limits, view: &Arc<View>) -> Result<(Keep, Kept)
     let reader = Arc::new(Reader::new(dir));
     let keep = Keep { view: Arc::clone(view), asks, reader, recorder: Some(recorder), recording: None };
     Ok((keep, kept))
+}
+
+/// What was wished for through the APIs before the start. A group's name says its region only where that is another one
+/// than the configured one, which may have been changed since.
+#[must_use]
+pub fn catalog(kept: &Kept, account: &Account) -> Catalog {
+    let mut catalog = Catalog::default();
+    let mut renamed = BTreeMap::new();
+    for group in &kept.groups {
+        let name = account.name_in(&group.description.region, &group.name);
+        let mut group = Arc::clone(group);
+        if group.name != name {
+            renamed.insert(group.name.clone(), name.clone());
+            Arc::make_mut(&mut group).name = name;
+        }
+        _ = catalog.apply(Change::PutGroup(group));
+    }
+    for (group, target) in &kept.registrations {
+        let name = renamed.get(group).unwrap_or(group).clone();
+        _ = catalog.apply(Change::Register(name, Arc::clone(target)));
+    }
+    catalog
 }
 
 impl Keep {

@@ -4,15 +4,23 @@
 //! what is meant (defaults, rules between fields, canonical forms). Every error of the text is found in one go, each
 //! with line, column and key. No clock, no network; the only disk is the one file and the certificates it names.
 
+mod account;
+mod attributes;
 mod check;
 mod credentials;
 mod errors;
 mod group;
+mod instances;
+mod journal;
 mod keys;
+mod kind;
+mod meaning;
 mod problems;
 mod recover;
+mod request;
 mod server;
 mod table;
+mod tags;
 mod targets;
 mod tls;
 mod urls;
@@ -27,6 +35,7 @@ use toml::de::DeTable;
 
 pub use crate::config::credentials::from_environment;
 pub use crate::config::errors::{Error, Errors};
+pub use crate::config::journal::Journal;
 pub use crate::config::keys::known as known_keys;
 pub use crate::config::server::Server;
 pub use crate::config::tls::Tls;
@@ -96,9 +105,10 @@ pub fn parse(text: &str, file: &str, read: &dyn Fn(&Path) -> io::Result<Vec<u8>>
     let server = root.table("server", &keys::SERVER, &mut problems).given();
     let credentials = server.as_ref().and_then(|table| credentials::read(table, read, &mut problems));
     let server = server.map(|table| server::read(&table, read, &mut problems)).unwrap_or_default();
-    let groups = group::read_all(&root, &mut Authorities::new(read), &mut problems);
+    let instances = instances::read(&root, &mut problems);
+    let groups = group::read_all(&root, &server.account, &mut Authorities::new(read), &mut problems);
     match problems.finish() {
-        None => Ok(Config { server, desired: Desired { groups, ..Desired::default() }, credentials }),
+        None => Ok(Config { server, desired: Desired { groups, instances }, credentials }),
         Some(errors) => Err(errors),
     }
 }

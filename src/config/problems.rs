@@ -61,6 +61,8 @@ pub(super) struct Problems<'t> {
     /// Lines with an error of syntax, counted from 1.
     broken: BTreeSet<usize>,
     list: Vec<Problem>,
+    /// Lines that may hold secrets, counted from 1.
+    hidden: BTreeSet<usize>,
     /// Whether lines of the text may be shown.
     shown: bool,
     /// Errors of files that this one names.
@@ -76,6 +78,7 @@ impl<'t> Problems<'t> {
             file: file.into(),
             lines,
             broken: BTreeSet::new(),
+            hidden: BTreeSet::new(),
             list: Vec::new(),
             shown: true,
             others: Vec::new(),
@@ -118,6 +121,14 @@ impl<'t> Problems<'t> {
     /// A value is wrong.
     pub(super) fn add(&mut self, place: Place, message: String) {
         self.list.push(Problem { place, message, kind: Kind::Value });
+    }
+
+    /// What stands here may be a secret: errors in its lines show nothing of them.
+    pub(super) fn hide(&mut self, place: &Place) {
+        if let Some(span) = &place.span {
+            let last = span.end.saturating_sub(1).max(span.start);
+            self.hidden.extend(self.line(span.start)..=self.line(last));
+        }
     }
 
     /// Two values, each right in itself, do not go together.
@@ -165,7 +176,8 @@ impl<'t> Problems<'t> {
             }
             last_column += self.text[last_at..at].chars().count();
             last_at = at;
-            let excerpt = (self.shown && errors.len() < SHOWN).then(|| self.excerpt(line, at, span.end));
+            let shown = self.shown && errors.len() < SHOWN && !self.hidden.contains(&line);
+            let excerpt = shown.then(|| self.excerpt(line, at, span.end));
             errors.push(self.error(line, last_column, place.key, message, excerpt));
         }
         errors.dedup();

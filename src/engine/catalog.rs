@@ -110,6 +110,12 @@ impl Catalog {
         self.wishes.iter().filter(|(_, wish)| wish.group().is_some())
     }
 
+    /// Every name that anything is wished for.
+    #[must_use]
+    pub fn names(&self) -> Vec<GroupName> {
+        self.wishes.keys().cloned().collect()
+    }
+
     /// Takes a change in. Gives the steps that take it back, for [`Catalog::undo`].
     pub fn apply(&mut self, change: Change) -> Vec<Undo> {
         self.step(change).into_iter().map(Undo).collect()

@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::model::description::Origin;
+use crate::model::excerpt::excerpt;
 use crate::model::protocol::TargetType;
 use crate::model::target_group::TargetGroup;
 
@@ -120,7 +121,7 @@ impl Attribute {
 /// The attribute of this key, if the group can have it.
 fn find(group: &TargetGroup, key: &str) -> Result<&'static Attribute, AttributeError> {
     let Some(row) = TABLE.iter().find(|row| row.key == key) else {
-        let message = format!("Target group attribute key '{}' is not recognized", value::shown(key));
+        let message = format!("Target group attribute key '{}' is not recognized", excerpt(key));
         return Err(AttributeError::Invalid(message));
     };
     if (row.applies)(group) {

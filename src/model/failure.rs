@@ -35,11 +35,11 @@ pub enum Failure {
     TlsClosed,
     /// The connection was reset while the request was being sent.
     SendReset,
-    /// The deadline passed before the response head was complete.
+    /// The deadline passed before the answer was complete, its body too where that is read.
     ResponseTimeout,
-    /// The connection was reset before the response head was complete.
+    /// The connection was reset before the answer was complete, its body too where that is read.
     ResponseReset,
-    /// The target closed the connection before the response head was complete.
+    /// The target closed the connection before the answer was complete, its body too where that is read.
     ResponseClosed,
     /// The bytes received are not an HTTP/1 response head.
     ResponseMalformed,
@@ -49,6 +49,8 @@ pub enum Failure {
     ResponseTooLarge,
     /// The status code is not in the matcher.
     StatusMismatch(u16),
+    /// The body does not contain the text asked for, within what is read of it.
+    BodyMismatch,
 }
 
 /// What AWS and we call one kind of failure.
@@ -66,7 +68,7 @@ pub struct Naming {
 
 impl Failure {
     /// How many kinds there are; [`Failure::kind`] is below this.
-    pub const KINDS: usize = 21;
+    pub const KINDS: usize = 22;
 
     /// One of each kind, in the order of the table.
     pub const ALL: [Self; Self::KINDS] = [
@@ -91,6 +93,7 @@ impl Failure {
         Self::ResponseTls,
         Self::ResponseTooLarge,
         Self::StatusMismatch(0),
+        Self::BodyMismatch,
     ];
 
     /// The row of the table this failure belongs to.
@@ -118,6 +121,7 @@ impl Failure {
             Self::ResponseTls => 18,
             Self::ResponseTooLarge => 19,
             Self::StatusMismatch(_) => 20,
+            Self::BodyMismatch => 21,
         }
     }
 
@@ -193,10 +197,10 @@ const NAMINGS: [Naming; Failure::KINDS] = [
     failed("send_reset", "The connection was reset while the request was being sent."),
     timed_out(
         "response_timeout",
-        "Connected, but the response head was not complete in time: the application may hang.",
+        "Connected, but the answer was not complete in time: the application may hang.",
     ),
-    failed("response_reset", "The connection was reset before the response head was complete."),
-    failed("response_closed", "The target closed the connection before the response head was complete."),
+    failed("response_reset", "The connection was reset before the answer was complete."),
+    failed("response_closed", "The target closed the connection before the answer was complete."),
     failed("response_malformed", "The answer is not an HTTP/1 response."),
     failed("response_tls", "The port answered a plain request with TLS: should the protocol be HTTPS?"),
     failed("response_too_large", "The response head is longer than is read."),
@@ -205,6 +209,11 @@ const NAMINGS: [Naming; Failure::KINDS] = [
         reason: Reason::TargetResponseCodeMismatch,
         log_code: "ResponseCodeMismatch",
         hint: "The status code is not in the matcher.",
+    },
+    // Not a mismatch of codes, which is what AWS's reason of that name says: the code was right.
+    Naming {
+        log_code: "ResponseStringMismatch",
+        ..failed("body_mismatch", "The body does not contain the text of `body_match` in its first 64 KiB.")
     },
 ];
 
@@ -258,6 +267,7 @@ mod tests {
             (Failure::TlsTimeout, Reason::TargetTimeout, "Request timed out"),
             (Failure::ResponseTimeout, Reason::TargetTimeout, "Request timed out"),
             (Failure::ConnectRefused, Reason::TargetFailedHealthChecks, "Health checks failed"),
+            (Failure::BodyMismatch, Reason::TargetFailedHealthChecks, "Health checks failed"),
             (Failure::NameNotFound, Reason::TargetFailedHealthChecks, "Health checks failed"),
         ] {
             assert_eq!(

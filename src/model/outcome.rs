@@ -88,7 +88,7 @@ pub struct Timings {
 pub struct Report {
     /// The verdict.
     pub outcome: Outcome,
-    /// The final status code, if a response head was read.
+    /// The code held against the matcher, of HTTP or of gRPC; `None` where the check did not come to that.
     pub status: Option<u16>,
     /// Where the time went.
     pub timings: Timings,

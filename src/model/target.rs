@@ -3,8 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::model::protocol::TargetType;
 use crate::model::target_group::TargetGroup;
+use crate::model::target_id;
 
 /// One registered target. Identity is the pair of `id` and `port`; `zone` is told, not compared.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -117,36 +117,8 @@ pub fn parse(text: &str) -> Result<(Box<str>, Option<u16>), &'static str> {
 /// # Errors
 /// A sentence fragment that says what is wrong with the text.
 pub fn parse_for(group: &TargetGroup, text: &str) -> Result<TargetDescription, &'static str> {
-    match group.target_type {
-        TargetType::Ip | TargetType::Instance => {
-            let (id, port) = parse(text)?;
-            usable(&id)?;
-            if group.target_type == TargetType::Ip && is_instance(&id) {
-                return Err("an instance is no IP address and no host name");
-            }
-            Ok(TargetDescription { port: port.unwrap_or(group.port), ..TargetDescription::new(&id, 0) })
-        }
-        TargetType::Lambda => arn(text).map(|id| TargetDescription::new(id, 0)),
-        TargetType::Alb => {
-            let bracketed = text.strip_prefix('[').and_then(|rest| rest.split_once("]:"));
-            let (id, port) = match bracketed {
-                Some((id, port)) => (id, parse_port(port)?),
-                None => (text, group.port),
-            };
-            arn(id).map(|id| TargetDescription::new(id, port))
-        }
-    }
-}
-
-/// Whether a text may be an ARN: six parts with colons between them, no space, at most 2,048 characters.
-///
-/// # Errors
-/// A sentence fragment that says what is wrong with it.
-pub fn arn(text: &str) -> Result<&str, &'static str> {
-    let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
-    let parts = text.splitn(6, ':').filter(|part| !part.is_empty()).count();
-    let good = plain && text.len() <= 2_048 && text.starts_with("arn:") && parts >= 5;
-    if good { Ok(text) } else { Err("it is not an ARN") }
+    let (id, port) = target_id::read(group.target_type, text)?;
+    Ok(TargetDescription::new(&id, port.unwrap_or(group.port)))
 }
 
 /// An address that belongs to one machine, as far as the address itself can tell; a host name always is.
@@ -179,7 +151,7 @@ pub fn is_zone(text: &str) -> bool {
     (1..=64).contains(&text.chars().count()) && !text.contains(char::is_control)
 }
 
-fn parse_port(text: &str) -> Result<u16, &'static str> {
+pub(super) fn parse_port(text: &str) -> Result<u16, &'static str> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse::<u16>() {
         Ok(port) if digits && port != 0 => Ok(port),

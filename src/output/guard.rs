@@ -56,7 +56,8 @@ pub struct Caller {
 #[must_use]
 pub fn is_aws_call(method: &Method, uri: &Uri) -> bool {
     let action = |query: &str| query.split('&').any(|pair| pair.split('=').next() == Some("Action"));
-    uri.path() == "/" && (*method == Method::POST || uri.query().is_some_and(action))
+    uri.path() == "/"
+        && (*method == Method::POST || *method == Method::GET && uri.query().is_some_and(action))
 }
 
 const UNPROTECTED: &str = "name a `credentials_file` under [server], set TGPROBE_ACCESS_KEY_ID and \

@@ -11,89 +11,14 @@ use serde::Serialize;
 
 use crate::model::health::{State, TargetHealth};
 use crate::model::outcome::{Outcome, Report};
-use crate::model::protocol::Protocol;
 use crate::model::target::TargetDescription;
-use crate::model::target_group::MinimumHealthy;
 use crate::model::tick::Tick;
 use crate::output::guard::Refusal;
-use crate::runtime::view::{Counts, Listing, Record, Seen, Snapshot, Streak, fail_open, timestamp};
+use crate::runtime::view::{Listing, Record, Seen, Snapshot, Streak, timestamp};
 
-/// A list of groups.
-#[derive(Debug, Serialize)]
-pub struct Groups {
-    /// Every group, by name.
-    pub target_groups: Vec<Group>,
-}
+mod group;
 
-/// One group.
-#[derive(Debug, Serialize)]
-pub struct Group {
-    name: String,
-    protocol: Option<&'static str>,
-    port: u16,
-    health_check: HealthCheck,
-    attributes: Attributes,
-    targets: StateCounts,
-    fail_open: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct HealthCheck {
-    enabled: bool,
-    protocol: &'static str,
-    port: String,
-    path: String,
-    interval: f64,
-    timeout: f64,
-    healthy_threshold: u8,
-    unhealthy_threshold: u8,
-    initial_healthy_threshold: u8,
-    matcher: String,
-    stale_after: f64,
-    close: &'static str,
-    tls_resumption: bool,
-    verify: Option<Verify>,
-}
-
-#[derive(Debug, Serialize)]
-struct Verify {
-    ca_file: String,
-    server_name: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct Attributes {
-    deregistration_delay: f64,
-    in_use: bool,
-    dns_failover: Minimum,
-    unhealthy_state_routing: Minimum,
-}
-
-/// `null` is AWS's `off`.
-#[derive(Debug, Serialize)]
-struct Minimum {
-    minimum_healthy_targets_count: Option<u32>,
-    minimum_healthy_targets_percentage: Option<u8>,
-}
-
-impl From<MinimumHealthy> for Minimum {
-    fn from(minimum: MinimumHealthy) -> Self {
-        Self {
-            minimum_healthy_targets_count: minimum.count,
-            minimum_healthy_targets_percentage: minimum.percentage,
-        }
-    }
-}
-
-/// How many targets are in each state, every state named.
-#[derive(Debug)]
-struct StateCounts(Counts);
-
-impl Serialize for StateCounts {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(State::ALL.map(|state| (state.as_str(), self.0.of(state))))
-    }
-}
+pub use crate::output::json::group::{Group, Groups, group, groups};
 
 /// A list of targets.
 #[derive(Debug, Serialize)]
@@ -144,51 +69,6 @@ struct Phases {
     connect: Option<f64>,
     tls: Option<f64>,
     response: Option<f64>,
-}
-
-/// A group as it is shown.
-#[must_use]
-pub fn group(snapshot: &Snapshot, listing: &Listing) -> Group {
-    let (group, counts) = (&listing.group, snapshot.counts(listing));
-    let (check, attributes) = (&group.health_check, &group.attributes);
-    Group {
-        name: group.name.to_string(),
-        protocol: group.protocol.map(Protocol::as_str),
-        port: group.port,
-        health_check: HealthCheck {
-            enabled: check.enabled,
-            protocol: check.protocol.as_str(),
-            port: check.port.to_string(),
-            path: check.path.clone(),
-            interval: check.interval.as_secs_f64(),
-            timeout: check.timeout.as_secs_f64(),
-            healthy_threshold: check.healthy_threshold.get(),
-            unhealthy_threshold: check.unhealthy_threshold.get(),
-            initial_healthy_threshold: check.initial_healthy_threshold.get(),
-            matcher: check.matcher.to_string(),
-            stale_after: check.stale_after.as_secs_f64(),
-            close: check.close.as_str(),
-            tls_resumption: check.tls_resumption,
-            verify: check.verify.as_ref().map(|verify| Verify {
-                ca_file: verify.ca_file.clone(),
-                server_name: verify.server_name.clone(),
-            }),
-        },
-        attributes: Attributes {
-            deregistration_delay: attributes.deregistration_delay.as_secs_f64(),
-            in_use: attributes.in_use,
-            dns_failover: attributes.dns_failover.into(),
-            unhealthy_state_routing: attributes.unhealthy_state_routing.into(),
-        },
-        fail_open: fail_open(group, &counts),
-        targets: StateCounts(counts),
-    }
-}
-
-/// Every group.
-#[must_use]
-pub fn groups(snapshot: &Snapshot) -> Groups {
-    Groups { target_groups: snapshot.groups.values().map(|listing| group(snapshot, listing)).collect() }
 }
 
 /// Every target of a group that is registered or draining.

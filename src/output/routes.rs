@@ -92,7 +92,7 @@ async fn admit(State(app): Shared, request: Request, next: Next) -> Response {
         Ok(()) => next.run(request).await,
         // Clients of AWS understand only its own form.
         Err((status, _, message)) if is_aws_call(method, uri) => {
-            elbv2::refuse(&app.elbv2, &ApiError::new(status, "AccessDenied", message))
+            elbv2::refuse(&app.elbv2, &ApiError::with_status(status, "AccessDenied", message))
         }
         Err(refusal) => refused(refusal),
     }
@@ -118,7 +118,7 @@ async fn aws(State(app): Shared, request: Request) -> Response {
             elbv2::answer(&app.elbv2, &call, &caller).await
         }
         Err(error) => {
-            let error = ApiError::new(error.status(), error.code(), error.message());
+            let error = ApiError::with_status(error.status(), error.code(), error.message());
             elbv2::refuse(&app.elbv2, &error)
         }
     }

@@ -15,10 +15,9 @@ use hyper_util::service::TowerToHyperService;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
 use tracing::{debug, warn};
 
-use crate::output::server::places::{Place, Places};
+use crate::output::server::places::{Answer, Place, Places};
 use crate::output::tls::Tls;
 use crate::runtime::view::View;
 
@@ -28,7 +27,8 @@ const CLIENTS: usize = 512;
 /// A request head larger than this is refused: no client of ours sends more than a few kilobytes.
 const HEAD_LIMIT: usize = 32 * 1_024;
 
-/// A client that has not sent its request head by then is hung up on; so is one that idles between requests.
+/// A client that has not sent its request head by then is hung up on; so is one that idles between requests. Where others
+/// wait for room, either goes earlier.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A handshake that takes longer is given up.
@@ -45,20 +45,19 @@ const GRACE: Duration = Duration::from_millis(500);
 pub async fn serve(listener: TcpListener, router: Router, view: Arc<View>, tls: Option<Arc<Tls>>) {
     let graceful = GracefulShutdown::new();
     let places = Places::new(CLIENTS);
-    loop {
+    for number in 0.. {
         let accepted = tokio::select! {
             () = view.stopped() => break,
-            accepted = accept(&listener, &places, &view) => accepted,
+            accepted = accept(&listener, &places, number, &view) => accepted,
         };
-        let Some((stream, (place, leave))) = accepted else { break };
+        let Some((stream, place)) = accepted else { break };
         let (router, tls, view, watcher) =
             (router.clone(), tls.clone(), Arc::clone(&view), graceful.watcher());
         tokio::spawn(async move {
             tokio::select! {
                 biased;
-                // Only the client that keeps its place may drop the other end of this.
-                Ok(()) = leave => debug!("A client that sent no request had to make room."),
-                () = converse(stream, router, place, watcher, tls, &view) => (),
+                () = place.leave() => debug!("A client that sent no request had to make room."),
+                () = converse(stream, router, &place, watcher, tls, &view) => (),
             }
         });
     }
@@ -73,7 +72,7 @@ pub async fn serve(listener: TcpListener, router: Router, view: Arc<View>, tls: 
 async fn converse(
     stream: TcpStream,
     router: Router,
-    place: Place,
+    place: &Arc<Place>,
     watcher: Watcher,
     tls: Option<Arc<Tls>>,
     view: &View,
@@ -93,13 +92,14 @@ async fn converse(
 async fn answer(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: Router,
-    place: Place,
+    place: &Arc<Place>,
     watcher: Watcher,
 ) {
     let router = TowerToHyperService::new(router);
     let service = service_fn(|request| {
         place.spoke();
-        router.call(request)
+        let (answer, place) = (router.call(request), Arc::clone(place));
+        async { answer.await.map(|answer| answer.map(|body| Answer::new(body, place))) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -114,8 +114,9 @@ async fn answer(
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Places>,
+    number: u64,
     view: &View,
-) -> Option<(TcpStream, (Place, oneshot::Receiver<()>))> {
+) -> Option<(TcpStream, Arc<Place>)> {
     let mut warned = false;
     loop {
         match listener.accept().await {
@@ -124,7 +125,7 @@ async fn accept(
                 _ = stream.set_nodelay(true);
                 // The kernel hangs up on a client that takes nothing more in, so that it does not keep its place.
                 _ = SockRef::from(&stream).set_tcp_user_timeout(Some(READ_TIMEOUT));
-                return Some((stream, places.take(view).await?));
+                return Some((stream, places.take(number, view).await?));
             }
             Err(error) if is_clients(&error) => (),
             Err(error) => {

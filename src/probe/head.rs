@@ -90,6 +90,12 @@ impl Head {
         self.verdict
     }
 
+    /// How many bytes the heads have so far; once the verdict is [`Verdict::Final`], all of them.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.bytes
+    }
+
     /// Takes the next bytes. Once the verdict is not [`Verdict::Incomplete`] it stays, and further bytes, which
     /// are the body's, are not looked at.
     pub fn feed(&mut self, bytes: &[u8]) -> Verdict {

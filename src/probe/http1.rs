@@ -1,70 +1,34 @@
-//! What the HTTP/1.1 checks of one group have in common: the request, the transport, the verdict on a status.
+//! What the HTTP/1.1 checks of one group have in common: their request.
 //!
-//! The verdict falls with the end of the response head. No redirect is followed and the body is not read, save what
-//! arrived together with the head (docs/semantics.md, "What a check sends").
+//! No redirect is followed and no cookie kept (docs/semantics.md, "What a check sends").
 
-use std::io::Write as _;
-use std::time::Duration;
+use crate::model::health_check::HealthCheck;
+use crate::probe::request::{USER_AGENT, accept_encoding, further, write_host};
 
-use crate::model::health_check::{Close, HealthCheck, HealthCheckProtocol};
-use crate::model::matcher::Matcher;
-use crate::model::outcome::{Cause, Outcome};
-use crate::probe::errno::{self, Phase};
-use crate::probe::tls;
-
-/// A deadline noticed later than this was missed by us, however long the timeout.
-const LATE: Duration = Duration::from_millis(100);
-
-/// Timers are this coarse anyway.
-const COARSE: Duration = Duration::from_millis(20);
-
-/// How late we may be ourselves before a missed deadline of this timeout proves nothing (docs/semantics.md, "What an
-/// answer means").
-#[must_use]
-pub fn tolerance(timeout: Duration) -> Duration {
-    COARSE.max(timeout / 10)
-}
-
-/// What follows the host. The encodings are those ALB is said to send (docs/semantics.md, "What a check sends").
-const CLOSING: &str = "\r\nUser-Agent: ELB-HealthChecker/2.0\r\nAccept-Encoding: gzip, compressed\r\n\
-                       Connection: close\r\n\r\n";
-
-/// The checks of one target group over HTTP/1.1.
+/// The request of one target group's checks over HTTP/1.1.
 #[derive(Debug)]
 pub struct Http1 {
-    pub(super) timeout: Duration,
-    pub(super) matcher: Matcher,
-    pub(super) transport: Transport,
-    pub(super) close: Close,
-    /// The request up to the host.
+    /// The request up to the host, and with it where the settings say it.
     opening: String,
-}
-
-#[derive(Debug)]
-pub(super) enum Transport {
-    Plain,
-    Tls(tls::Client),
-    /// No handshake can be made; see [`tls::Client::new`].
-    Unusable,
+    names_target: bool,
+    /// What follows the host.
+    closing: String,
 }
 
 impl Http1 {
-    /// Prepares the checks that `check` describes.
+    /// Prepares the request that `check` describes.
     #[must_use]
     pub fn new(check: &HealthCheck) -> Self {
-        let transport = match check.protocol {
-            HealthCheckProtocol::Http => Transport::Plain,
-            HealthCheckProtocol::Tcp => Transport::Unusable,
-            HealthCheckProtocol::Https => tls::Client::new(check.verify.as_ref(), check.tls_resumption)
-                .map_or(Transport::Unusable, Transport::Tls),
-        };
-        Self {
-            timeout: check.timeout,
-            matcher: check.matcher.clone(),
-            transport,
-            close: check.close,
-            opening: format!("GET {} HTTP/1.1\r\nHost: ", check.path),
+        let host = check.host.as_deref();
+        let opening = format!("GET {} HTTP/1.1\r\nHost: {}", check.path, host.unwrap_or_default());
+        let accept = accept_encoding(check).map(|encodings| ("Accept-Encoding", encodings));
+        let mut closing = "\r\n".to_owned();
+        let fields = [("User-Agent", USER_AGENT)].into_iter().chain(accept).chain(further(check));
+        for (name, value) in fields.chain([("Connection", "close")]) {
+            closing.extend([name, ": ", value, "\r\n"]);
         }
+        closing.push_str("\r\n");
+        Self { opening, names_target: host.is_none(), closing }
     }
 
     /// Writes the request to the target `id` (as for [`Prober::probe`](super::Prober::probe)) and `port` into `buffer`,
@@ -74,30 +38,10 @@ impl Http1 {
     pub fn render(&self, buffer: &mut Vec<u8>, id: &str, port: u16) {
         buffer.clear();
         buffer.extend_from_slice(self.opening.as_bytes());
-        // The port is always written, as ALB writes it; an IPv6 address stands in brackets (RFC 3986, section 3.2.2).
-        let (open, close) = if id.contains(':') { ("[", "]") } else { ("", "") };
-        for part in [open, id, close, ":"] {
-            buffer.extend_from_slice(part.as_bytes());
+        if self.names_target {
+            write_host(buffer, id, port);
         }
-        // Writing to a `Vec` cannot fail.
-        _ = write!(buffer, "{port}");
-        buffer.extend_from_slice(CLOSING.as_bytes());
-    }
-
-    /// The deadline passed. Where we noticed that late, we may have been as late to send or to listen.
-    pub(super) fn overdue(&self, phase: Phase, total: Duration) -> Outcome {
-        if total.saturating_sub(self.timeout) > tolerance(self.timeout).min(LATE) {
-            return Outcome::Inconclusive(Cause::Overload);
-        }
-        Outcome::Fail(errno::timed_out(phase))
-    }
-
-    /// What an error of the handshake means.
-    pub(super) fn handshake_outcome(&self, error: &rustls::Error) -> Outcome {
-        match &self.transport {
-            Transport::Tls(client) => client.handshake_outcome(error),
-            Transport::Plain | Transport::Unusable => Outcome::Inconclusive(Cause::Internal),
-        }
+        buffer.extend_from_slice(self.closing.as_bytes());
     }
 }
 
@@ -105,19 +49,58 @@ impl Http1 {
 mod tests {
     use super::*;
 
+    fn render(check: &HealthCheck, id: &str, port: u16) -> String {
+        let mut buffer = b"what was there".to_vec();
+        Http1::new(check).render(&mut buffer, id, port);
+        String::from_utf8(buffer).unwrap()
+    }
+
     #[test]
     fn an_ipv6_address_stands_in_brackets_and_the_port_is_always_written() {
-        let http1 = Http1::new(&HealthCheck::default());
         for (id, port, host) in [
             ("10.0.0.1", 80, "\r\nHost: 10.0.0.1:80\r\n"),
             ("fd00::1", 4567, "\r\nHost: [fd00::1]:4567\r\n"),
             ("web.internal", 443, "\r\nHost: web.internal:443\r\n"),
         ] {
-            let mut buffer = b"what was there".to_vec();
-            http1.render(&mut buffer, id, port);
-            let request = String::from_utf8(buffer).unwrap();
+            let request = render(&HealthCheck::default(), id, port);
             assert!(request.starts_with("GET / HTTP/1.1\r\n"), "{request}");
             assert!(request.contains(host), "{request}");
         }
+    }
+
+    fn with_headers(headers: &[(&str, &str)]) -> HealthCheck {
+        let headers = headers.iter().map(|&(name, value)| (name.into(), value.into())).collect();
+        HealthCheck { headers, ..HealthCheck::default() }
+    }
+
+    #[test]
+    fn the_settings_may_say_the_host_and_further_fields_in_order() {
+        let check = HealthCheck {
+            host: Some("app.example.com".into()),
+            ..with_headers(&[("X-Api-Key", "a b"), ("Accept", "text/plain"), ("X-Api-Key", "c")])
+        };
+        assert_eq!(
+            render(&check, "10.0.0.1", 80),
+            "GET / HTTP/1.1\r\nHost: app.example.com\r\nUser-Agent: ELB-HealthChecker/2.0\r\n\
+             Accept-Encoding: gzip, compressed\r\nX-Api-Key: a b\r\nAccept: text/plain\r\nX-Api-Key: c\r\n\
+             Connection: close\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn only_the_encodings_accepted_may_be_said_in_our_place() {
+        let own = [("accept-ENCODING", "br"), ("HOST", "x"), ("User-agent", "x"), ("connection", "x")];
+        assert_eq!(
+            render(&with_headers(&own), "10.0.0.1", 80),
+            "GET / HTTP/1.1\r\nHost: 10.0.0.1:80\r\nUser-Agent: ELB-HealthChecker/2.0\r\n\
+             accept-ENCODING: br\r\nConnection: close\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn a_text_to_be_found_is_asked_for_as_it_is() {
+        let check = HealthCheck { body_match: Some("ok".into()), ..HealthCheck::default() };
+        let request = render(&check, "10.0.0.1", 80);
+        assert!(request.contains("\r\nAccept-Encoding: identity\r\n"), "{request}");
     }
 }

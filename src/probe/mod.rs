@@ -4,7 +4,7 @@
 //! connection of its own, which is gone when the report is there.
 //!
 //! ```text
-//! attempt: connect → (tls) → request → head → status → matcher → Report
+//! attempt: connect → (tls) → request → answer → matcher → Report
 //!            └──────── errno ────────┘  what broke off, and in which phase, names the Failure
 //! ```
 //!
@@ -20,19 +20,25 @@ use tokio::net::TcpStream;
 
 use crate::model::health_check::HealthCheck;
 use crate::model::outcome::{Cause, Report};
+use crate::probe::plan::Plan;
 
+mod answer;
 mod attempt;
 mod errno;
 pub mod head;
 pub mod http1;
 mod kit;
+mod plan;
+mod request;
+mod search;
 mod sessions;
 mod socket;
+mod text;
 mod tls;
 
 pub use attempt::{Attempt, Interest};
-pub use http1::tolerance;
 pub use kit::Kit;
+pub use plan::tolerance;
 
 /// A steady clock that only measures; `runtime/clock.rs` holds the real one.
 pub trait Stopwatch: Sync {
@@ -42,25 +48,20 @@ pub trait Stopwatch: Sync {
 
 /// Makes the checks of one target group. All that can be prepared is prepared once, here; cloning is cheap.
 #[derive(Clone, Debug)]
-pub enum Prober {
-    /// `GET` over HTTP/1.1, plain or over TLS.
-    Http1(Arc<http1::Http1>),
-}
+pub struct Prober(Arc<Plan>);
 
 impl Prober {
     /// Prepares the checks that `check` describes.
     #[must_use]
     pub fn new(check: &HealthCheck) -> Self {
-        Self::Http1(Arc::new(http1::Http1::new(check)))
+        Self(Arc::new(Plan::new(check)))
     }
 
     /// A check of the target at `address`, whose time begins now. Nothing is sent before its first step. An IPv4
     /// address written as an IPv6 one is checked over IPv4.
     #[must_use]
     pub fn attempt(&self, address: SocketAddr, clock: &impl Stopwatch) -> Attempt {
-        match self {
-            Self::Http1(http1) => Attempt::new(Arc::clone(http1), canonical(address), clock),
-        }
+        Attempt::new(Arc::clone(&self.0), canonical(address), clock)
     }
 
     /// Checks one target: connects to `address`, and calls the target `id` in `Host` and towards TLS.

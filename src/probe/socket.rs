@@ -36,14 +36,15 @@ impl Socket {
         self.fd.as_fd()
     }
 
-    /// Asks for a connection and does not wait for it.
+    /// Asks for a connection and does not wait for it. `in_full`: nothing will be sent, so the handshake is to be
+    /// completed without.
     ///
     /// # Errors
     /// This machine's word, not the target's.
-    pub(super) fn connect(&self, address: SocketAddr) -> Result<(), Errno> {
-        // The handshake's last packet then rides on the request: one packet less, and the target wakes once. Where the
-        // kernel does not do it, the check is only dearer.
-        _ = sockopt::set_tcp_quickack(&self.fd, false);
+    pub(super) fn connect(&self, address: SocketAddr, in_full: bool) -> Result<(), Errno> {
+        // The handshake's last packet otherwise rides on the request: one packet less, and the target wakes once. Where
+        // the kernel does not do it, the check is only dearer.
+        _ = sockopt::set_tcp_quickack(&self.fd, in_full);
         match rustix::net::connect(&self.fd, &address) {
             Ok(()) | Err(Errno::INPROGRESS) => Ok(()),
             Err(errno) => Err(errno),
@@ -137,7 +138,9 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
-    use crate::model::health_check::HealthCheck;
+    use crate::model::failure::Failure;
+    use crate::model::health_check::{HealthCheck, HealthCheckProtocol};
+    use crate::model::outcome::Outcome;
     use crate::probe::{Kit, Prober, Stopwatch};
 
     const V4: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 80);
@@ -146,6 +149,15 @@ mod tests {
     /// Any socket will do where none is connected, and IPv4 ones can be had everywhere.
     fn open(_: SocketAddr) -> Result<Socket, Errno> {
         Socket::open(V4)
+    }
+
+    /// A clock that stands still: no deadline comes.
+    struct Still;
+
+    impl Stopwatch for Still {
+        fn elapsed(&self) -> Duration {
+            Duration::ZERO
+        }
     }
 
     fn idle_count(sockets: &Sockets) -> usize {
@@ -174,12 +186,6 @@ mod tests {
 
     #[test]
     fn a_check_takes_the_socket_that_the_one_before_has_left() {
-        struct Still;
-        impl Stopwatch for Still {
-            fn elapsed(&self) -> Duration {
-                Duration::ZERO
-            }
-        }
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let target = std::thread::spawn(move || {
@@ -199,6 +205,28 @@ mod tests {
             assert_eq!(idle_count(&kit.sockets), 1);
         }
         target.join().unwrap();
+    }
+
+    #[test]
+    fn a_connection_that_leads_back_to_itself_is_no_target() {
+        for protocol in HealthCheckProtocol::ALL {
+            // No dice: the socket has the port it will ask for before it asks.
+            let socket = open(V4).unwrap();
+            rustix::net::bind(&socket.fd, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+            let itself = SocketAddr::try_from(rustix::net::getsockname(&socket.fd).unwrap()).unwrap();
+            let mut kit = Kit::new();
+            kit.sockets.v4.push(socket);
+            let prober = Prober::new(&HealthCheck { protocol, ..HealthCheck::default() });
+            let mut attempt = prober.attempt(itself, &Still);
+            let report = loop {
+                if let Some(report) = attempt.step("127.0.0.1", &mut kit, &Still) {
+                    break report;
+                }
+                std::thread::yield_now();
+            };
+            assert_eq!(report.outcome, Outcome::Fail(Failure::ConnectRefused), "{protocol}");
+            assert_eq!(report.timings.connect, None, "{protocol}");
+        }
     }
 
     #[test]

@@ -23,13 +23,10 @@ use rustls::{
 use crate::model::failure::Failure;
 use crate::model::health_check::Verify;
 use crate::model::outcome::{Cause, Outcome};
-use crate::probe::head::{Head, Verdict};
+use crate::probe::answer::Answer;
+use crate::probe::plan::Plan;
 use crate::probe::sessions::{self, Sessions, Shelf};
 use crate::probe::socket::Socket;
-
-/// Bytes a target may send, up to the end of its answer's head: a long handshake, the longest head, and as much again.
-/// Messages of TLS itself have no end of their own (RFC 8446, section 4.6.1).
-const MOST: usize = 256 * 1024;
 
 /// What handshakes with the targets of one group are made with.
 pub(super) struct Client {
@@ -268,37 +265,42 @@ impl Session {
         Ok(())
     }
 
-    /// Takes in bytes of the socket, and feeds `head` with what they hold. False once the target has ended the session.
+    /// Takes in bytes of the socket, and feeds `answer` with what they hold. False once the target has ended the session.
     ///
     /// # Errors
     /// What makes them no TLS, an alert, or too many. What came before that has been fed.
-    pub(super) fn take_in(&mut self, mut bytes: &[u8], head: &mut Head) -> Result<bool, Error> {
+    pub(super) fn take_in(
+        &mut self,
+        mut bytes: &[u8],
+        answer: &mut Answer,
+        plan: &Plan,
+    ) -> Result<bool, Error> {
         let mut open = true;
         self.taken += bytes.len();
         if let Some(shelf) = &self.shelf {
             shelf.taken.store(self.taken, Ordering::Relaxed);
         }
-        while !bytes.is_empty() && open && head.verdict() == Verdict::Incomplete {
+        while !bytes.is_empty() && open && answer.is_open() {
             // Its only error here is one message, or a row of messages with no record that ends with one, of 64 KiB.
             if self.connection.read_tls(&mut bytes).is_err() {
                 return Err(Error::PeerSentOversizedRecord);
             }
             let processed = self.connection.process_new_packets();
-            open = self.drain(head);
+            open = self.drain(answer, plan);
             processed?;
         }
-        if self.taken > MOST && head.verdict() == Verdict::Incomplete {
+        if self.taken > answer.most_over_tls() && answer.is_open() {
             return Err(Error::PeerSentOversizedRecord);
         }
         Ok(open)
     }
 
-    fn drain(&mut self, head: &mut Head) -> bool {
+    fn drain(&mut self, answer: &mut Answer, plan: &Plan) -> bool {
         let mut plain = [0; 1024];
         loop {
             match self.connection.reader().read(&mut plain) {
                 Ok(0) => return false,
-                Ok(count) => _ = head.feed(&plain[..count]),
+                Ok(count) => answer.feed(&plain[..count], plan, true),
                 Err(error) => return error.kind() == ErrorKind::WouldBlock,
             }
         }

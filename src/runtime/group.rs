@@ -29,11 +29,12 @@ impl Group {
     /// Whether its checks ask something else than those of `old` did, so that streaks cannot be carried on.
     #[must_use]
     pub fn asks_anew(&self, old: &Self) -> bool {
-        let asks = |group: &Self| {
+        fn asks(group: &Group) -> impl PartialEq + '_ {
             let check = &group.group.health_check;
-            let what = (check.protocol, check.port, check.path.clone(), check.matcher.clone());
-            (what, check.timeout, check.verify.clone())
-        };
+            let what = (check.protocol, group.group.protocol_version, check.port, &*check.path);
+            let how = (check.host.as_deref(), &*check.headers, check.timeout, check.verify.as_ref());
+            (what, how, &check.matcher, check.body_match.as_deref())
+        }
         asks(old) != asks(self)
     }
 }

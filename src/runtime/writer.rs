@@ -156,6 +156,7 @@ struct Batch {
 impl<K: Keeper> Task<K> {
     async fn run(mut self, mut asked: mpsc::Receiver<Ask>) {
         let mut asks = Vec::new();
+        let mut first = true;
         while asked.recv_many(&mut asks, TOGETHER).await > 0 {
             let mut batch = Batch::default();
             for ask in asks.drain(..) {
@@ -163,7 +164,11 @@ impl<K: Keeper> Task<K> {
                     Ask::Call(decide, answer) => self.decide(decide, answer, &mut batch),
                     Ask::File(desired, answer) => {
                         self.carry_out(std::mem::take(&mut batch)).await;
-                        let touched = self.catalog.apply_file(desired);
+                        let mut touched = self.catalog.apply_file(desired);
+                        // What is known from before the start becomes live with the first file.
+                        if std::mem::take(&mut first) {
+                            touched = self.catalog.names();
+                        }
                         if let Some(changes) = self.make_live(touched, Vec::new(), true).await {
                             // Whoever asked may have gone away; the set is live all the same.
                             _ = answer.send(changes);

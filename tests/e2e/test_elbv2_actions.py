@@ -242,7 +242,7 @@ def test_targets_are_told_by_id_and_port(serve, plain):
     client.register_targets(TargetGroupArn=arn, Targets=[{"Id": "127.0.0.9", "Port": 9}])
     client.deregister_targets(TargetGroupArn=arn, Targets=[{"Id": "127.0.0.9"}])
     assert health(client, arn)["127.0.0.9:9"][0] != "draining"
-    assert any("127.0.0.9" in line["fields"]["message"] or "127.0.0.9" in str(line["fields"]) for line in server.logged() if line["level"] == "WARN")  # fmt: skip
+    assert any("127.0.0.9" in str(line) for line in server.logged() if line["level"] == "WARN")
     for bad in ["0.0.0.0", "224.0.0.1", "not a host", "http://a/"]:
         assert refused(client.register_targets, TargetGroupArn=arn, Targets=[{"Id": bad}])[0] in ("InvalidTarget", "ValidationError"), bad  # fmt: skip
     assert refused(client.register_targets, TargetGroupArn=arn, Targets=[])[0] == "ValidationError"

@@ -41,12 +41,17 @@ def credentials(folder):
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:0", "0.0.0.0:0"])
-def test_a_reload_needs_the_token_of_a_writer(serve, credentials, listen):
-    server = serve(config(listen=listen, credentials_file=str(credentials)), options=["--log-level", "trace"])
-    for token, status in [(None, 401), ("nobody", 401), ("hush-reader", 403), ("hush-writer", 200)]:
-        answer = server.http.post("/-/reload", bearer(token))
-        assert answer.status == status, token
-        assert (answer.headers["WWW-Authenticate"] == "Bearer") == (status == 401)
+def test_writing_needs_the_token_of_a_writer(serve, credentials, listen):
+    text = config(group("web", []), listen=listen, credentials_file=str(credentials))
+    server = serve(text, options=["--log-level", "trace"])
+    target = "/api/v1/target-groups/web/targets/127.0.0.1:1"
+    for method, path in [("POST", "/-/reload"), ("PUT", "/-/reload"), ("PUT", target), ("DELETE", target)]:
+        for token, status in [(None, 401), ("nobody", 401), ("hush-reader", 403), ("hush-writer", 200)]:
+            answer = server.http.request(method, path, bearer(token))
+            assert answer.status == status, (method, path, token)
+            assert (answer.headers["WWW-Authenticate"] == "Bearer") == (status == 401)
+    assert server.command("register", "web", "127.0.0.1:2", "--token", "hush-reader").returncode == 2
+    assert server.command("register", "web", "127.0.0.1:2", "--token", "hush-writer").returncode == 0
     assert server.http.get("/api/v1/target-groups").status == 200
     assert "hush" not in server.errors()
 
@@ -195,19 +200,24 @@ def test_a_client_authority_is_asked_for_and_can_be_replaced(serve, folder):
     assert status(clients["first"]) == 0
 
 
-@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
-def test_silent_clients_do_not_keep_others_out(serve, folder, secure):
+@pytest.mark.parametrize("kind", ["half a request", "half a handshake", "a whole request"])
+def test_silent_clients_do_not_keep_others_out(serve, folder, kind):
     keys, context = {}, None
-    if secure:
+    if kind == "half a handshake":
         authority = Authority(folder("tls"), "authority")
         certificate, key = authority.issue("server")
         keys, context = {"tls": {"certificate": str(certificate), "key": str(key)}}, authority.context()
     server = serve(config(**keys), context=context)
+    said = {
+        "half a request": b"GET / HTTP/1.1\r\nHost: loc",
+        "half a handshake": b"\x16\x03\x01",
+        "a whole request": b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    }
     silent = []
     try:
         for _ in range(512):
             connection = socket.create_connection(("127.0.0.1", server.port), timeout=5)
-            connection.sendall(b"GET / HTTP/1.1\r\nHost: loc" if not secure else b"\x16\x03\x01")
+            connection.sendall(said[kind])
             silent.append(connection)
         started = time.monotonic()
         for _ in range(5):
@@ -217,3 +227,17 @@ def test_silent_clients_do_not_keep_others_out(serve, folder, secure):
     finally:
         for connection in silent:
             connection.close()
+
+
+def test_streams_keep_their_place_and_are_not_silent(serve, plain):
+    backend = plain()
+    server = serve(config(group("web", [backend.target])))
+    with server.watch("web") as stream:
+        idle = [socket.create_connection(("127.0.0.1", server.port), timeout=5) for _ in range(600)]
+        try:
+            assert server.http.get("/-/healthy").status == 200
+            for _ in range(4):
+                stream.until(lambda event: event.kind == "target")
+        finally:
+            for connection in idle:
+                connection.close()

@@ -69,7 +69,7 @@ fn signed_by(authority: &Authority, params: &CertificateParams) -> Arc<ServerCon
     server(certificate.der().clone(), &key, &[&TLS12, &TLS13], None)
 }
 
-fn self_signed(
+pub(crate) fn self_signed(
     versions: &[&'static SupportedProtocolVersion],
     clients_of: Option<&Authority>,
 ) -> Arc<ServerConfig> {

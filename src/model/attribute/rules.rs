@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use crate::model::attribute::table::{
-    ALGORITHM, COOKIE_NAME, DNS_COUNT, DNS_PERCENTAGE, MITIGATION, ON_DEREGISTRATION, ON_UNHEALTHY,
-    ROUTING_COUNT, ROUTING_PERCENTAGE, SLOW_START, STICKINESS, STICKINESS_TYPE, TABLE, TERMINATION, TIMEOUT,
-    UNHEALTHY_DRAINING,
+    ALGORITHM, BODY_MATCH, COOKIE_NAME, DNS_COUNT, DNS_PERCENTAGE, HEADERS, HOST, MITIGATION,
+    ON_DEREGISTRATION, ON_UNHEALTHY, ROUTING_COUNT, ROUTING_PERCENTAGE, SLOW_START, STICKINESS,
+    STICKINESS_TYPE, TABLE, TERMINATION, TIMEOUT, UNHEALTHY_DRAINING,
 };
 use crate::model::attribute::value::{number, set_number};
 use crate::model::attribute::{AttributeError, Set};
+use crate::model::health_check::HealthCheckProtocol;
 use crate::model::protocol::Protocol;
 use crate::model::target_group::TargetGroup;
 
@@ -21,7 +22,8 @@ pub(super) fn hold(group: &TargetGroup, set: &Set) -> Result<(), AttributeError>
         .or_else(|| all.floors())
         .or_else(|| all.failover())
         .or_else(|| all.unhealthy_draining())
-        .or_else(|| all.timeout());
+        .or_else(|| all.timeout())
+        .or_else(|| all.request());
     broken.map_or(Ok(()), |message| Err(AttributeError::Unfit(message)))
 }
 
@@ -100,5 +102,14 @@ impl<'a> All<'a> {
             let interval = interval.as_millis();
             format!("'{TIMEOUT}' value '{timeout}' must be smaller than the interval in force, '{interval}' milliseconds")
         })
+    }
+
+    /// A TCP check asks nothing (docs/semantics.md, "Kinds of groups").
+    fn request(&self) -> Option<String> {
+        if self.group.health_check.protocol != HealthCheckProtocol::Tcp {
+            return None;
+        }
+        let key = [HOST, HEADERS, BODY_MATCH].into_iter().find(|key| self.set.contains_key(*key))?;
+        Some(format!("'{key}' is not supported for TCP health checks"))
     }
 }

@@ -1,28 +1,17 @@
 //! Reading the value of one attribute.
 
-use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use crate::model::attribute::table::{
     Allowed, Attribute, PRESERVE_CLIENT_IP, STICKINESS_TYPES, TERMINATION, datagrams, stickiness_types,
 };
 use crate::model::attribute::{AttributeError, Set};
+use crate::model::excerpt::excerpt;
 use crate::model::request;
 use crate::model::target_group::TargetGroup;
 
-/// The longest text from outside that an error repeats, in characters.
-const SHOWN: usize = 256;
-
 /// The longest name of a cookie, in bytes.
 const COOKIE_NAME_BYTES: usize = 512;
-
-/// The start of a text from outside, for an error.
-pub(super) fn shown(text: &str) -> Cow<'_, str> {
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => Cow::Owned(format!("{}...", &text[..end])),
-        None => Cow::Borrowed(text),
-    }
-}
 
 impl Attribute {
     /// The value as it is kept: numbers without leading zeros. `None` for the empty value that removes an attribute of
@@ -113,7 +102,7 @@ impl Attribute {
     }
 
     fn wrong(&self, text: &str, allowed: &str) -> AttributeError {
-        AttributeError::Invalid(format!("'{}' value '{}' must be {allowed}", self.key, shown(text)))
+        AttributeError::Invalid(format!("'{}' value '{}' must be {allowed}", self.key, excerpt(text)))
     }
 
     /// Refuses a value without repeating it: it may hold a secret.

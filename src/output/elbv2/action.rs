@@ -112,14 +112,24 @@ pub(super) async fn carry_out(
     let outcome = match does {
         Does::Read(read) => read(&asked)?,
         Does::Write(_) if !caller.writes => return Err(ApiError::read_only(action)),
+        Does::Write(_) if is_of_a_foreign_page(call) => {
+            return Err(ApiError::access_denied("A page of another origin may not change anything here"));
+        }
         Does::Write(write) => Outcome::Whole(api.writer.call(write(&asked)?).await?),
         Does::Elsewhere => {
             return Err(ApiError::invalid_action(format!(
-                "The action {action} is not valid here: target groups are emulated, load balancers, listeners, rules and trust stores are not."
+                "The action {action} is not valid here: tgprobe emulates target groups only, no load balancers, listeners, rules or trust stores."
             )));
         }
     };
     Ok((action, outcome))
+}
+
+/// Whether a browser sends this for a page of another origin. It sends no `Origin` with a GET, as for an image, and a GET
+/// can change things here, but it says where it comes from (Fetch Metadata Request Headers, section 2.3).
+fn is_of_a_foreign_page(call: &Call) -> bool {
+    let site = call.parts.headers.get("sec-fetch-site");
+    site.is_some_and(|site| site != "none" && site != "same-origin")
 }
 
 fn find(params: &Params) -> Result<(&'static str, Does), ApiError> {

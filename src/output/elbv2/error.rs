@@ -28,7 +28,7 @@ macro_rules! refusals {
             $(#[$doc])*
             #[must_use]
             pub fn $name(message: impl Into<String>) -> Self {
-                Self::new(StatusCode::BAD_REQUEST, $code, message)
+                Self::new($code, message)
             }
         )+
     };
@@ -60,9 +60,15 @@ impl ApiError {
         malformed = "MalformedQueryString",
     }
 
+    /// A mistake of the caller with this code and message: status 400.
+    #[must_use]
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self::with_status(StatusCode::BAD_REQUEST, code, message)
+    }
+
     /// An error with this status, code and message.
     #[must_use]
-    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+    pub fn with_status(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self { code, status, message: message.into() }
     }
 
@@ -71,50 +77,50 @@ impl ApiError {
     pub fn duplicate_target_group_name(name: &str) -> Self {
         let message =
             format!("A target group with the same name '{name}' exists, but with different settings");
-        Self::new(StatusCode::BAD_REQUEST, "DuplicateTargetGroupName", message)
+        Self::new("DuplicateTargetGroupName", message)
     }
 
     /// No such group in this region of this account.
     #[must_use]
     pub fn target_group_not_found() -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "TargetGroupNotFound", "One or more target groups not found")
+        Self::new("TargetGroupNotFound", "One or more target groups not found")
     }
 
     /// No such load balancer; there are none.
     #[must_use]
     pub fn load_balancer_not_found() -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "LoadBalancerNotFound", "One or more load balancers not found")
+        Self::new("LoadBalancerNotFound", "One or more load balancers not found")
     }
 
     /// No such listener; there are none.
     #[must_use]
     pub fn listener_not_found() -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "ListenerNotFound", "One or more listeners not found")
+        Self::new("ListenerNotFound", "One or more listeners not found")
     }
 
     /// No such rule; there are none.
     #[must_use]
     pub fn rule_not_found() -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "RuleNotFound", "One or more rules not found")
+        Self::new("RuleNotFound", "One or more rules not found")
     }
 
     /// No such trust store; there are none.
     #[must_use]
     pub fn trust_store_not_found() -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "TrustStoreNotFound", "One or more trust stores not found")
+        Self::new("TrustStoreNotFound", "One or more trust stores not found")
     }
 
     /// No such security policy; there are none.
     #[must_use]
     pub fn ssl_policy_not_found() -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "SSLPolicyNotFound", "One or more SSL policies not found")
+        Self::new("SSLPolicyNotFound", "One or more SSL policies not found")
     }
 
     /// The call names no action.
     #[must_use]
     pub fn missing_action() -> Self {
         let message = "The request must contain the parameter Action.";
-        Self::new(StatusCode::BAD_REQUEST, "MissingAction", message)
+        Self::new("MissingAction", message)
     }
 
     /// A group of the file, which no call can change.
@@ -128,37 +134,42 @@ impl ApiError {
     /// Whoever calls may only read.
     #[must_use]
     pub fn read_only(action: &str) -> Self {
-        let message = format!(
+        Self::access_denied(format!(
             "The credentials of this call are read-only and not authorized to perform: elasticloadbalancing:{action}"
-        );
-        Self::new(StatusCode::FORBIDDEN, "AccessDenied", message)
+        ))
+    }
+
+    /// Whoever calls may not do this.
+    #[must_use]
+    pub fn access_denied(message: impl Into<String>) -> Self {
+        Self::with_status(StatusCode::FORBIDDEN, "AccessDenied", message)
     }
 
     /// A body of more than `limit` bytes.
     #[must_use]
     pub fn too_large(limit: usize) -> Self {
         let message = format!("The request is larger than {limit} bytes");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", message)
+        Self::with_status(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", message)
     }
 
     /// A body that did not come in time, or not whole.
     #[must_use]
     pub fn incomplete() -> Self {
         let message = "The body of the request has not come, or not as a whole";
-        Self::new(StatusCode::REQUEST_TIMEOUT, "RequestTimeout", message)
+        Self::with_status(StatusCode::REQUEST_TIMEOUT, "RequestTimeout", message)
     }
 
     /// Our own trouble; nothing has changed.
     #[must_use]
     pub fn internal_failure(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure", message)
+        Self::with_status(StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure", message)
     }
 
     /// The process is about to stop.
     #[must_use]
     pub fn service_unavailable() -> Self {
         let message = "The server is about to stop; try again";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message)
+        Self::with_status(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message)
     }
 
     /// Whose fault it is, in AWS's words: `Sender` or `Receiver`.

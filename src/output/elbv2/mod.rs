@@ -37,9 +37,6 @@ use crate::runtime::writer::Writer;
 /// The version of the API, in every call and in the name space of every answer.
 pub const VERSION: &str = "2015-12-01";
 
-/// Targets registered through the APIs in one group at most, unless set otherwise: AWS's quota.
-pub const TARGETS_PER_TARGET_GROUP: usize = 1_000;
-
 /// What the actions work on.
 #[derive(Debug)]
 pub struct Api {
@@ -52,7 +49,8 @@ pub struct Api {
 impl Api {
     /// The API over what `view` shows, changing it through `writer`.
     #[must_use]
-    pub fn new(view: Arc<View>, writer: Writer, targets_per_target_group: usize) -> Self {
+    pub fn new(view: Arc<View>, writer: Writer, targets_per_target_group: u32) -> Self {
+        let targets_per_target_group = usize::try_from(targets_per_target_group).unwrap_or(usize::MAX);
         let ids = RequestIds::new(view.clock.now());
         Self { view, writer, targets_per_target_group, ids }
     }

@@ -187,7 +187,7 @@ fn register_in(catalog: &Catalog, named: &Named, typed: &[Typed], limit: usize) 
     others.retain(|other| !wanted.contains_key(&(other.id.clone(), other.port)));
     if new > 0 && others.len() + wanted.len() > limit {
         return Err(ApiError::too_many_targets(format!(
-            "You cannot have more than {limit} targets per target group with target type '{}'",
+            "The number of targets in a target group with target type '{}' cannot exceed {limit}",
             group.target_type
         )));
     }

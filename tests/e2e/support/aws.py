@@ -74,7 +74,6 @@ def elbv2(url, region="us-east-1", key="AKIDEXAMPLE", secret="secretexample", to
 QUICK = [
     {"Key": "tgprobe.health_check.interval_milliseconds", "Value": "300"},
     {"Key": "tgprobe.health_check.timeout_milliseconds", "Value": "250"},
-    {"Key": "deregistration_delay.timeout_seconds", "Value": "2"},
 ]
 
 
@@ -83,7 +82,8 @@ def create(client, name="web", quick=True, **settings):
     settings = {"Protocol": "HTTP", "Port": 80, "VpcId": "vpc-0123456789abcdef0", "TargetType": "ip", **settings}
     (group,) = client.create_target_group(Name=name, **settings)["TargetGroups"]
     if quick:
-        client.modify_target_group_attributes(TargetGroupArn=group["TargetGroupArn"], Attributes=QUICK)
+        drain = {"Key": "deregistration_delay.timeout_seconds", "Value": "2"}
+        client.modify_target_group_attributes(TargetGroupArn=group["TargetGroupArn"], Attributes=[*QUICK, drain])
     return group["TargetGroupArn"]
 
 

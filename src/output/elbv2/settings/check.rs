@@ -3,12 +3,13 @@
 use std::num::NonZeroU8;
 use std::time::Duration;
 
+use crate::model::excerpt::excerpt;
 use crate::model::family::Family;
 use crate::model::health_check::{HealthCheck, HealthCheckPort, HealthCheckProtocol, STALE_INTERVALS};
 use crate::model::matcher::{Matcher, MatcherError};
 use crate::model::protocol::{Protocol, ProtocolVersion, TargetType};
 use crate::output::elbv2::error::ApiError;
-use crate::output::elbv2::settings::constraints::{Constraints, shown};
+use crate::output::elbv2::settings::constraints::Constraints;
 use crate::output::elbv2::settings::kind::{Kind, not_for_lambda};
 use crate::output::elbv2::settings::{Check, invalid, unfit};
 
@@ -166,12 +167,12 @@ fn matcher(kind: &Kind, text: &str, word: &str) -> Result<Matcher, ApiError> {
     if text.trim().is_empty() {
         return Err(invalid(format!("Health check matcher {word} code cannot be empty")));
     }
-    let quoted = shown(text);
+    let quoted = excerpt(text);
     let codes = kind.family().codes(kind.version);
     let refused = |must: String| invalid(format!("Health check matcher {word} code {must}"));
     let matcher = Matcher::parse_within(text, &codes).map_err(|error| match error {
         MatcherError::OutOfRange(item, allowed) => {
-            let (item, low, high) = (shown(&item), allowed.start(), allowed.end());
+            let (item, low, high) = (excerpt(&item), allowed.start(), allowed.end());
             refused(format!("'{item}' must be within '{low}-{high}' inclusive"))
         }
         MatcherError::Empty | MatcherError::Item(_) | MatcherError::Backwards(_) => {
@@ -198,14 +199,14 @@ fn port(kind: &Kind, text: &str) -> Result<HealthCheckPort, ApiError> {
         Ok(number) if digits && number > 0 => Ok(HealthCheckPort::Number(number)),
         _ => {
             let message = "must be 'traffic-port' or a number between '1-65535' inclusive";
-            Err(invalid(format!("Health check port '{}' {message}", shown(text))))
+            Err(invalid(format!("Health check port '{}' {message}", excerpt(text))))
         }
     }
 }
 
 /// Reads a path with an optional query (docs/semantics.md, "Health check path").
 fn path(text: &str) -> Result<String, ApiError> {
-    let quoted = shown(text);
+    let quoted = excerpt(text);
     if !text.starts_with('/') {
         return Err(invalid(format!("Health check path '{quoted}' must begin with a '/' character")));
     }

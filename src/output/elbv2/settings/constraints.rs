@@ -1,13 +1,10 @@
 //! Limits on single parameters: numbers, lengths and words. All that are broken are told in one error, as AWS does.
 
-use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
+use crate::model::excerpt::excerpt;
 use crate::output::elbv2::error::ApiError;
 use crate::output::elbv2::settings::invalid;
-
-/// The longest text from outside that an error repeats, in characters.
-const SHOWN: usize = 256;
 
 /// The limits that were broken so far.
 #[derive(Debug, Default)]
@@ -16,7 +13,7 @@ pub(super) struct Constraints(Vec<String>);
 impl Constraints {
     /// A limit is broken by the parameter that AWS calls `member`.
     pub(super) fn broken(&mut self, member: &str, value: &str, must: &str) {
-        let value = shown(value);
+        let value = excerpt(value);
         self.0
             .push(format!("Value '{value}' at '{member}' failed to satisfy constraint: Member must {must}"));
     }
@@ -100,13 +97,5 @@ impl Constraints {
             several => format!("{several} validation errors"),
         };
         Err(invalid(format!("{errors} detected: {}", self.0.join("; "))))
-    }
-}
-
-/// The start of a text from outside, for an error.
-pub(super) fn shown(text: &str) -> Cow<'_, str> {
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => Cow::Owned(format!("{}...", &text[..end])),
-        None => Cow::Borrowed(text),
     }
 }

@@ -1,10 +1,11 @@
 //! What kind of group is asked for: its name, target type, protocol, port and network.
 
+use crate::model::excerpt::excerpt;
 use crate::model::family::Family;
 use crate::model::protocol::{IpAddressType, Protocol, ProtocolVersion, TargetType};
 use crate::model::target_group::{GroupName, TargetGroup};
 use crate::output::elbv2::error::ApiError;
-use crate::output::elbv2::settings::constraints::{Constraints, shown};
+use crate::output::elbv2::settings::constraints::Constraints;
 use crate::output::elbv2::settings::{Create, invalid, unfit};
 
 /// The port of GENEVE (RFC 8926, section 3.3).
@@ -99,7 +100,7 @@ impl Words {
         let port = self.port.ok_or_else(|| invalid("A port must be specified"))?;
         let vpc_id = asked.vpc_id.as_deref().ok_or_else(|| invalid("A VPC ID must be specified"))?;
         if !is_vpc(vpc_id) {
-            return Err(invalid(format!("The VPC ID '{}' is not found", shown(vpc_id))));
+            return Err(invalid(format!("The VPC ID '{}' is not found", excerpt(vpc_id))));
         }
         if target_type == TargetType::Alb && protocol != Protocol::Tcp {
             let message = "is not supported for target groups with target type 'alb'";
@@ -166,7 +167,7 @@ fn is_vpc(id: &str) -> bool {
 
 /// Reads the name of a group (docs/semantics.md, "Target groups").
 pub(super) fn name(text: &str) -> Result<GroupName, ApiError> {
-    let quoted = shown(text);
+    let quoted = excerpt(text);
     if text.chars().count() > 32 {
         return Err(invalid(format!("Target group name '{quoted}' cannot be longer than '32' characters")));
     }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::model::excerpt::excerpt;
 use crate::model::target_group::TargetGroup;
 use crate::output::elbv2::error::ApiError;
-use crate::output::elbv2::settings::constraints::{Constraints, shown};
+use crate::output::elbv2::settings::constraints::Constraints;
 use crate::output::elbv2::settings::invalid;
 
 /// The most tags a group may have.
@@ -85,7 +86,7 @@ fn not_reserved(key: &str) -> Result<(), ApiError> {
     let reserved = key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:"));
     if reserved {
         let message = "Keys that begin with 'aws:' are reserved for system use";
-        return Err(invalid(format!("Tag key '{}' is not allowed. {message}", shown(key))));
+        return Err(invalid(format!("Tag key '{}' is not allowed. {message}", excerpt(key))));
     }
     Ok(())
 }
