@@ -16,6 +16,7 @@ mod examine;
 mod journal;
 mod load;
 mod lock;
+mod rename;
 mod rows;
 mod schema;
 mod write;

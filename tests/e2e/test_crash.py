@@ -106,7 +106,7 @@ class Pair:
         for end in ends:
             assert sent + drain - 0.1 <= end <= answered + drain + 0.1, (self.left, ends)
             # The shard begins a drain an instant after it was asked for; later no restart moves its end.
-            assert abs(end - (self.drain_ends or end)) < 0.1, f"the drain of {self.ids} was moved: {self.drain_ends}, {ends}"
+            assert abs(end - (self.drain_ends or end)) < 0.1, f"the drain of {self.ids} moved: {self.drain_ends}, {ends}"
             self.drain_ends = self.drain_ends or end
 
 
