@@ -17,6 +17,8 @@ CLIENTS = 4
 PAIRS = 5
 # Drains that outlast the test, and drains that end within it.
 DRAINS = {"long": 3600, "short": 2}
+# How late a thread of a busy machine may hear of something. Nothing may be early.
+LATE = 1
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -99,14 +101,13 @@ class Pair:
         for id, target in zip(self.ids, found, strict=True):
             if ended < sent + drain - 0.1:
                 assert target, f"the drain of {id} ended early"
-            # The first look may come before the shard has ended what was over when it began.
-            if began > answered + drain + 1:
+            if began > answered + drain + 2 * LATE:
                 assert not target, f"the drain of {id} did not end: {target}"
         ends = [datetime.fromisoformat(one["drain_ends"]).timestamp() for one in found if one and one["drain_ends"]]
         for end in ends:
-            assert sent + drain - 0.1 <= end <= answered + drain + 0.1, (self.left, ends)
+            assert sent + drain - 0.1 <= end <= answered + drain + LATE, (self.left, ends)
             # The shard begins a drain an instant after it was asked for; later no restart moves its end.
-            assert abs(end - (self.drain_ends or end)) < 0.1, f"the drain of {self.ids} moved: {self.drain_ends}, {ends}"
+            assert abs(end - (self.drain_ends or end)) < LATE, f"the drain of {self.ids} moved: {self.drain_ends}, {ends}"
             self.drain_ends = self.drain_ends or end
 
 
