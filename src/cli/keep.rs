@@ -14,6 +14,7 @@ mod recorder;
 mod thread;
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,13 +53,25 @@ pub struct Keep {
 
 /// Opens the store in `dir` and reads what survived. To be called before anyone can ask for something.
 ///
+/// The name of a group says its region only where that is another one than the one of `account`, which may have been
+/// changed since; then groups are called anew, for good.
+///
 /// # Errors
 /// What is in the way, in words for the user.
-pub fn open(dir: &Path, limits: Limits, view: &Arc<View>) -> Result<(Keep, Kept), Trouble> {
-    let store = Store::open(dir, limits).map_err(|error| Trouble::usage(format!("cannot start: {error}")))?;
-    let kept = store
-        .load(view.clock.now())
-        .map_err(|error| Trouble::usage(format!("cannot start: the store cannot be read: {error}")))?;
+pub fn open(
+    dir: &Path,
+    limits: Limits,
+    account: &Account,
+    view: &Arc<View>,
+) -> Result<(Keep, Kept), Trouble> {
+    let wrong = |error: &dyn Display| Trouble::usage(format!("cannot start: {error}"));
+    let mut store = Store::open(dir, limits).map_err(|error| wrong(&error))?;
+    let now = view.clock.now();
+    let mut kept = store.load(now).map_err(|error| wrong(&error))?;
+    let names = new_names(&kept, account);
+    if !names.is_empty() {
+        kept = store.rename(&names).and_then(|()| store.load(now)).map_err(|error| wrong(&error))?;
+    }
     let asks = thread::start(store, Arc::clone(view))
         .map_err(|error| Trouble::usage(format!("cannot start the store's thread: {error}")))?;
     info!(
@@ -75,26 +88,27 @@ pub fn open(dir: &Path, limits: Limits, view: &Arc<View>) -> Result<(Keep, Kept)
     Ok((keep, kept))
 }
 
-/// What was wished for through the APIs before the start, and how every target fared. A group's name says its region only
-/// where that is another one than the configured one, which may have been changed since.
+/// The groups that are called otherwise than in the store, and how.
+fn new_names(kept: &Kept, account: &Account) -> BTreeMap<GroupName, GroupName> {
+    let names = kept.groups.iter().filter_map(|group| {
+        let region = Some(&group.description.region).filter(|region| Account::is_region(region))?;
+        let bare = GroupName::parse(group.name.bare()).ok()?;
+        Some((group.name.clone(), account.name_in(region, &bare)))
+    });
+    names.filter(|(old, new)| old != new).collect()
+}
+
+/// What was wished for through the APIs before the start, and how every target fared.
 #[must_use]
-pub fn recall(kept: Kept, account: &Account) -> (Catalog, Vec<Former>) {
+pub fn recall(kept: Kept) -> (Catalog, Vec<Former>) {
     let mut catalog = Catalog::default();
-    let mut renamed = BTreeMap::new();
-    for mut group in kept.groups {
-        let name = account.name_in(&group.description.region, &group.name);
-        if group.name != name {
-            renamed.insert(group.name.clone(), name.clone());
-            Arc::make_mut(&mut group).name = name;
-        }
+    for group in kept.groups {
         _ = catalog.apply(Change::PutGroup(group));
     }
-    let now = |name: GroupName| renamed.get(&name).cloned().unwrap_or(name);
     for (group, target) in kept.registrations {
-        _ = catalog.apply(Change::Register(now(group), target));
+        _ = catalog.apply(Change::Register(group, target));
     }
-    let lives = kept.lives.into_iter().map(|(group, target, life)| (now(group), target, life));
-    (catalog, lives.collect())
+    (catalog, kept.lives)
 }
 
 impl Keep {

@@ -247,8 +247,8 @@ fn remember(server: &Server, view: &Arc<View>) -> Result<Memory, Trouble> {
     };
     let Journal { max_age, max_transitions } = server.journal;
     let limits = Limits { max_age, max_transitions: max_transitions.into() };
-    let (keep, kept) = keep::open(dir, limits, view)?;
-    let (catalog, lives) = keep::recall(kept, &server.account);
+    let (keep, kept) = keep::open(dir, limits, &server.account, view)?;
+    let (catalog, lives) = keep::recall(kept);
     Ok(Memory { keep: Some(keep), catalog, lives })
 }
 

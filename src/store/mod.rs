@@ -16,6 +16,7 @@ mod examine;
 mod journal;
 mod load;
 mod lock;
+mod rename;
 mod rows;
 mod schema;
 mod write;
@@ -43,7 +44,7 @@ pub const FILE: &str = "tgprobe.db";
 pub struct Limits {
     /// Transitions older than this are forgotten.
     pub max_age: Duration,
-    /// More transitions than this are not kept; the oldest are forgotten. Each takes about 250 bytes.
+    /// More transitions than this are not kept; the oldest are forgotten. Each takes about 160 bytes.
     pub max_transitions: u64,
 }
 

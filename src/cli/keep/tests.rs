@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::*;
 use crate::engine::registry::{Listed, Listing};
+use crate::model::description::{Description, Origin};
 use crate::model::failure::Failure;
 use crate::model::health::{Reason, State, TargetHealth};
 use crate::model::life::Life;
@@ -43,7 +44,7 @@ impl World {
     fn again(dir: tempfile::TempDir) -> (Self, Kept) {
         let view = View::new(Clock::start(), 1);
         let slots = view.slots(0);
-        let (keep, kept) = open(dir.path(), Limits::default(), &view).unwrap();
+        let (keep, kept) = open(dir.path(), Limits::default(), &Account::default(), &view).unwrap();
         (Self { dir, view, slots, keep }, kept)
     }
 
@@ -209,4 +210,28 @@ async fn a_store_that_cannot_be_written_refuses_and_catches_up_by_itself() {
     drop(shell);
     let kept = World::again(world.stop().await).1;
     assert_eq!((kept.lives.len(), kept.registrations.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn groups_are_called_by_the_region_that_is_configured_now() {
+    let world = World::new();
+    let group = |name: &str, region: &str, port| {
+        let description =
+            Description { origin: Origin::Api, region: region.into(), ..Description::default() };
+        let name = GroupName::parse_shown(name).unwrap();
+        let description = Arc::new(description);
+        Arc::new(TargetGroup { description, ..TargetGroup::new(name, Protocol::Http, port) })
+    };
+    // Written while eu-west-1 was the configured region; now it is us-east-1.
+    let groups = [group("web", "eu-west-1", 1), group("us-east-1:web", "us-east-1", 2)];
+    world.keep.keeper().keep(groups.map(Change::PutGroup).into()).await.unwrap();
+    let mut dir = world.stop().await;
+    for _ in 0..2 {
+        let (world, kept) = World::again(dir);
+        let (catalog, _) = recall(kept);
+        let found: Vec<_> =
+            catalog.iter().map(|(name, wish)| (name.as_str(), wish.group().unwrap().port)).collect();
+        assert_eq!(found, [("eu-west-1:web", 1), ("web", 2)]);
+        dir = world.stop().await;
+    }
 }

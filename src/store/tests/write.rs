@@ -139,3 +139,29 @@ fn a_registration_beats_a_drain_that_was_recorded_late() {
     store.record(&[], &[(name("web"), target("a"), Some(late))], NOW).unwrap();
     assert_eq!(store.load(NOW).unwrap().lives, []);
 }
+
+#[test]
+fn groups_take_each_others_names_with_all_that_is_known_of_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(dir.path());
+    let (web, other) = (rich("web"), rich("eu-west-1:web"));
+    let changes = [
+        Change::PutGroup(Arc::new(TargetGroup { port: 1, ..web })),
+        Change::PutGroup(Arc::new(TargetGroup { port: 2, ..other })),
+        Change::Register(name("web"), target("a")),
+        Change::Register(name("eu-west-1:web"), target("b")),
+        deregister("eu-west-1:web", "c", NOW + Duration::from_secs(9)),
+    ];
+    store.write(&changes, NOW).unwrap();
+    let names = [("web", "us-east-1:web"), ("eu-west-1:web", "web")].map(|(old, new)| (name(old), name(new)));
+    store.rename(&names.into()).unwrap();
+    drop(store);
+    let kept = open(dir.path()).load(NOW).unwrap();
+    let ports: Vec<_> = kept.groups.iter().map(|group| (group.name.as_str(), group.port)).collect();
+    assert_eq!(ports, [("us-east-1:web", 1), ("web", 2)]);
+    assert!(kept.groups.iter().all(|group| group.description.tags.len() == 2));
+    assert!(kept.groups.iter().all(|group| group.description.attributes.len() == 2));
+    let (here, there) = ((name("web"), target("b")), (name("us-east-1:web"), target("a")));
+    assert_eq!(kept.registrations, [there, here]);
+    assert_eq!((&kept.lives[0].0, kept.lives.len()), (&name("web"), 1));
+}
