@@ -1,5 +1,6 @@
-//! Drives the registry and its shards through random lives, from a seed, and checks three kinds of promises: nothing
-//! bad happens, everything due does happen, and what was promised to last a time lasts exactly that long.
+//! Drives the registry and its shards through random lives and restarts, from a seed, and checks three kinds of
+//! promises: nothing bad happens, everything due does happen, and what was promised to last a time lasts exactly that
+//! long.
 //!
 //! A shadow, which shares no code with the engine, says before each call what the engine must answer: the state of
 //! every target from its own counters, the moment of every check from its own arithmetic.

@@ -52,7 +52,10 @@ impl World {
             };
             let idle = life.state == State::Unused && one.group.attributes.in_use;
             let decided = life.conclusive_state != State::Initial;
-            decided && life.drain_ends.is_none() && !idle && known.host() == target.host()
+            // A store may not have kept where it was checked.
+            let told = known.more.is_some();
+            let there = target.host().is_some() && (!told || known.host() == target.host());
+            decided && life.drain_ends.is_none() && !idle && there
         };
         let lives = past.iter().filter(|(id, (target, life))| goes_on(id, target, life));
         lives.map(|(id, _)| id.clone()).collect()

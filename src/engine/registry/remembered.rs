@@ -8,7 +8,7 @@ use crate::engine::registry::{Changes, Command, Listed, Registry, Shards, identi
 use crate::engine::shard::Key;
 use crate::model::health::State;
 use crate::model::life::Life;
-use crate::model::target::TargetDescription;
+use crate::model::target::{Reach, TargetDescription};
 use crate::model::target_group::{GroupName, TargetGroup};
 use crate::model::tick::Tick;
 
@@ -117,6 +117,8 @@ fn goes_on(former: &Former, group: &TargetGroup, target: &TargetDescription) -> 
     let drained = life.drain_ends.is_some();
     // Its group takes traffic again, so its checks begin anew.
     let idle = life.state == State::Unused && group.attributes.in_use;
-    let elsewhere = old.host() != target.host();
+    // What was kept of a target need not say where it was checked.
+    let known = old.more.as_ref().is_some_and(|more| more.reach != Reach::Id);
+    let elsewhere = (known && old.host() != target.host()) || target.host().is_none();
     life.conclusive_state != State::Initial && !drained && !idle && !elsewhere
 }

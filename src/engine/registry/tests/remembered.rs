@@ -82,11 +82,35 @@ fn a_life_is_taken_up_once() {
 }
 
 #[test]
-fn a_target_that_is_checked_elsewhere_since_the_restart_begins_anew() {
-    let mut registry = registry("web/a");
-    let mut wish = desired("web: a");
-    let more = Some(Box::new(More { reach: Reach::At("x".into()), quic_server_id: None }));
-    wish.groups[0].targets[0] = Arc::new(TargetDescription { more, ..TargetDescription::new("a", 80) });
-    registry.apply(wish);
-    assert_eq!(commands(&mut registry), "+0.1");
+fn a_target_that_is_known_to_be_checked_elsewhere_since_the_restart_begins_anew() {
+    let (id, at) = (|| Reach::Id, |host: &str| Reach::At(host.into()));
+    for (before, after, expected) in [
+        // What was kept does not say where it was checked.
+        (id(), at("x"), "^0.1"),
+        (at("x"), at("x"), "^0.1"),
+        (at("x"), at("y"), "+0.1"),
+        (at("x"), id(), "+0.1"),
+        (at("x"), Reach::Nowhere, "+0.1"),
+        (id(), Reach::Nowhere, "+0.1"),
+    ] {
+        let target = |reach| {
+            let more = Some(Box::new(More { reach, quic_server_id: None }));
+            Arc::new(TargetDescription { more, ..TargetDescription::new("a", 80) })
+        };
+        let life = Life {
+            state: State::Healthy,
+            since: Tick(7),
+            conclusive_state: State::Healthy,
+            failing: false,
+            run: 1,
+            failure: None,
+            drain_ends: None,
+            grid: None,
+        };
+        let (mut registry, mut wish) = (Registry::new(1), desired("web: a"));
+        registry.remember([(GroupName::parse("web").unwrap(), target(before), life)], NOW);
+        wish.groups[0].targets[0] = target(after);
+        registry.apply(wish);
+        assert_eq!(commands(&mut registry), expected);
+    }
 }
