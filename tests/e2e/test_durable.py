@@ -6,6 +6,7 @@ import signal
 import time
 
 from support.aws import create, elbv2, health
+from support.backends import Plain
 from support.server import config, group
 
 
@@ -16,13 +17,6 @@ def kept(folder, *groups, **server):
 def kill(server):
     os.kill(server.pid, signal.SIGKILL)
     server.wait(10)
-
-
-def settled(server, arn, client, state):
-    """Waits until every target of the group is in a state."""
-    with server.watch("web") as stream:
-        while {one[0] for one in health(client, arn).values()} != {state}:
-            stream.next()
 
 
 def past(server, name="web"):
@@ -92,8 +86,8 @@ def test_a_drain_ends_when_it_would_have(serve, plain, folder):
     assert health(client, arn) == {}
 
 
-def test_restored_targets_are_not_checked_all_at_once(serve, plain, folder):
-    backend = plain(200)
+def test_restored_targets_are_not_checked_all_at_once(serve, start, folder):
+    backend = start(Plain, 200, 0, "0.0.0.0")
     ids = [f"127.0.{number // 100}.{number % 100 + 1}" for number in range(300)]
     targets = [f"{one}:{backend.port}" for one in ids]
     text = kept(folder, group("web", targets, {"interval": "3s", "timeout": "1s", "port": backend.port}))
@@ -102,9 +96,7 @@ def test_restored_targets_are_not_checked_all_at_once(serve, plain, folder):
     def healthy():
         return server.metric("tgprobe_targets", target_group="web", state="healthy")
 
-    with server.watch("web") as stream:
-        while healthy() != 300:
-            stream.next()
+    assert server.command("wait", "web", "--min-healthy", "300").returncode == 0
     time.sleep(0.25)
     kill(server)
     server = serve(text)

@@ -137,11 +137,11 @@ class Story(Process):
 class Plain:
     """An HTTP server in this process whose status code can be changed; counts what it is asked."""
 
-    def __init__(self, status=200, port=0):
+    def __init__(self, status=200, port=0, host="127.0.0.1"):
         self.status, self.requests = status, []
         self._answers = threading.Event()
         self._answers.set()
-        self._listener = socket.create_server(("127.0.0.1", port))
+        self._listener = socket.create_server((host, port), backlog=512)
         self.port = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
