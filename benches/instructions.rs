@@ -191,7 +191,7 @@ fn check(times: u32) {
     let head = heads::typical();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let prober = Prober::new(&HealthCheck::default());
+    let prober = Prober::new(&HealthCheck::default(), None);
     let (clock, mut kit, mut request) = (Clock::start(), Kit::new(), [0; 1_024]);
     for _ in 0..times {
         let mut attempt = prober.attempt(address, &clock);
