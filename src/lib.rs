@@ -13,5 +13,6 @@ pub mod runtime;
 pub mod config;
 pub mod discovery;
 pub mod output;
+pub mod store;
 
 pub mod cli;

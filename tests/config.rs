@@ -1,15 +1,21 @@
 //! The configuration against files: the example, good files, and one bad file per rule beside its expected errors.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use std::collections::BTreeSet;
+#[path = "config/access.rs"]
+mod access;
+
+#[path = "config/api.rs"]
+mod api;
+#[path = "config/example.rs"]
+mod example;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
 use tgprobe::config::{self, CheckFlags, Config, Errors};
-use toml::de::{DeTable, DeValue};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -20,8 +26,28 @@ fn certificate() -> String {
     rcgen::generate_simple_self_signed(vec!["app.example.com".to_owned()]).unwrap().cert.pem()
 }
 
+/// A server's certificate and its key, made once.
+fn identity() -> &'static (String, String) {
+    static IDENTITY: LazyLock<(String, String)> = LazyLock::new(|| {
+        let made = rcgen::generate_simple_self_signed(vec!["probe.example.com".to_owned()]).unwrap();
+        (made.cert.pem(), made.signing_key.serialize_pem())
+    });
+    &IDENTITY
+}
+
 fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let example = || fs::read(root().join("credentials.example.toml"));
     match path.to_str() {
+        Some("credentials.toml") => example(),
+        Some(name) if name.starts_with("bad-credentials") => {
+            fs::read(root().join("tests/configs").join(name))
+        }
+        Some("tls.pem") => Ok(identity().0.clone().into_bytes()),
+        Some("tls.key") => Ok(identity().1.clone().into_bytes()),
+        Some("other.key") => {
+            let made = rcgen::generate_simple_self_signed(Vec::new()).unwrap();
+            Ok(made.signing_key.serialize_pem().into_bytes())
+        }
         Some("ca.pem" | "../ca.pem") => Ok(certificate().into_bytes()),
         Some("empty.pem") => Ok(Vec::new()),
         Some("broken.pem") => Ok(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_vec()),
@@ -33,77 +59,13 @@ fn parse(text: &str) -> Result<Config, Errors> {
     config::parse(text, "a.toml", &read)
 }
 
-fn example() -> String {
-    fs::read_to_string(root().join("config.example.toml")).unwrap()
-}
-
-/// Adds every key of a table and of what lies in it, as (table, key).
-fn keys_of(table: &DeTable<'_>, path: &str, found: &mut BTreeSet<(String, String)>) {
-    for (key, value) in table {
-        found.insert((path.to_owned(), key.get_ref().to_string()));
-        let below =
-            if path.is_empty() { key.get_ref().to_string() } else { format!("{path}.{}", key.get_ref()) };
-        keys_in(value.get_ref(), &below, found);
-    }
-}
-
-fn keys_in(value: &DeValue<'_>, path: &str, found: &mut BTreeSet<(String, String)>) {
-    if let Some(table) = value.as_table() {
-        keys_of(table, path, found);
-    }
-    for item in value.as_array().into_iter().flatten() {
-        keys_in(item.get_ref(), path, found);
-    }
-}
-
-/// The example with the keys that are absent by default; of a key shown twice the first goes.
-fn example_in_full() -> String {
-    let text = example();
-    let mut in_check = false;
-    let line = |line| -> String {
-        let line: &str = line;
-        in_check =
-            if line.starts_with('[') { line.starts_with("[target_group.health_check]") } else { in_check };
-        match line.strip_prefix('#') {
-            Some(key) if key.starts_with(|c: char| c.is_ascii_alphabetic()) => format!("{key}\n"),
-            None if !(in_check && line.starts_with("protocol")) => format!("{line}\n"),
-            Some(_) | None => "\n".to_owned(),
-        }
-    };
-    text.lines().map(line).collect()
-}
-
-#[test]
-fn the_example_is_valid_and_shows_the_defaults() {
-    let shown = parse(&example()).unwrap();
-    let bare = parse("[[target_group]]\nname = \"web\"\nport = 4567\n").unwrap();
-    assert_eq!(shown.server, bare.server);
-    assert_eq!(shown.desired.groups.len(), 1);
-    assert_eq!(shown.desired.groups[0].group, bare.desired.groups[0].group);
-    let targets: Vec<_> = shown.desired.groups[0].targets.iter().map(ToString::to_string).collect();
-    assert_eq!(targets, ["10.0.0.5:4567", "10.0.0.6:8080", "10.0.0.7:4567"]);
-    assert_eq!(shown.desired.groups[0].targets[2].zone.as_deref(), Some("a"));
-}
-
-#[test]
-fn the_example_shows_every_key_and_no_other() {
-    let text = example_in_full();
-    let config = parse(&text).unwrap();
-    assert!(config.server.shards.is_some() && config.server.max_checks_in_flight.is_some());
-    assert_eq!(config.desired.groups[0].group.health_check.verify.as_ref().unwrap().roots.len(), 1);
-    let mut shown = BTreeSet::new();
-    keys_of(DeTable::parse(&text).unwrap().get_ref(), "", &mut shown);
-    let known = config::known_keys().map(|(table, key)| (table.to_owned(), key.to_owned())).collect();
-    assert_eq!(shown, known);
-}
-
 /// A date is the wrong type for every key, so a key that is known and never read shows as a missing error.
 #[test]
 fn every_known_key_is_read() {
     for (table, key) in config::known_keys() {
         let header = match table {
             "" => String::new(),
-            "server" => "[server]\n".to_owned(),
+            "server" | "server.journal" => format!("[{table}]\n"),
             "target_group" => "[[target_group]]\n".to_owned(),
             "target_group.targets" => format!("[[target_group]]\ntargets = [{{ {key} = 1979-05-27 }}]\n"),
             below => format!("[[target_group]]\n[{below}]\n"),
@@ -160,6 +122,12 @@ fn bad_files_get_their_errors() {
     for path in files("bad-") {
         let text = fs::read_to_string(&path).unwrap();
         let name = path.file_name().unwrap().to_str().unwrap();
+        // A credentials file is read as one, through a configuration that names it.
+        let text = if name.starts_with("bad-credentials") {
+            format!("[server]\ncredentials_file = '{name}'\n")
+        } else {
+            text
+        };
         let errors = config::parse(&text, name, &read).unwrap_err();
         golden(&path.with_extension("txt"), &format!("{errors}\n"));
     }
@@ -172,17 +140,6 @@ fn two_spellings_of_one_thing_give_one_configuration() {
     let long = "[[target_group]]\nname = 'a'\nport = 0x50\ntargets = [{ id = '10.0.0.5', port = 80 }, \
                 '[2001:db8::1]:81', { id = 'host' }]\n[target_group.health_check]\nport = '8080'\ninterval = '1m30s'\n";
     assert_eq!(parse(short).unwrap(), parse(long).unwrap());
-}
-
-#[test]
-fn certificates_are_read_from_the_folder_of_the_file() {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("ca.pem"), certificate() + &certificate()).unwrap();
-    let file = folder.path().join("a.toml");
-    let group = "[[target_group]]\nname = 'a'\nport = 443\n[target_group.health_check]\nprotocol = 'HTTPS'\n";
-    fs::write(&file, format!("{group}verify = {{ ca_file = 'ca.pem' }}\n")).unwrap();
-    let config = config::load(&file).unwrap();
-    assert_eq!(config.desired.groups[0].group.health_check.verify.as_ref().unwrap().roots.len(), 2);
 }
 
 #[test]

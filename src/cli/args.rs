@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::cli::client::Server;
 use crate::cli::gate::goal::{Aim, Minimum, Name};
 use crate::config::CheckFlags;
+use crate::model::credential::Secret;
 use crate::model::duration;
 use crate::model::target_group::GroupName;
 
@@ -38,6 +39,10 @@ pub enum Command {
     Status(StatusArgs),
     /// Wait until the targets of a group are healthy: a gate for deploys
     Wait(WaitArgs),
+    /// Register targets in a group
+    Register(RegisterArgs),
+    /// Deregister targets of a group: each drains, then it is gone
+    Deregister(DeregisterArgs),
     /// Ask whether the server is ready, for container images
     Healthcheck(HealthcheckArgs),
     /// Read a configuration file and report every error in it
@@ -60,6 +65,9 @@ pub struct ServeArgs {
     /// Listen on this address instead of the one configured; port 0 takes any free port
     #[arg(short, long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
+    /// Keep what must survive a restart in this directory instead of the one configured
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
     /// How to write the log
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
@@ -153,6 +161,21 @@ pub struct ServerArgs {
     #[arg(long, value_name = "URL", env = "TGPROBE_SERVER", hide_env_values = true)]
     #[arg(default_value = "http://127.0.0.1:9911", value_parser = Server::parse)]
     pub server: Server,
+    /// The bearer token of a credential, for a server that asks for one
+    #[arg(long, value_name = "TOKEN", env = "TGPROBE_TOKEN", hide_env_values = true)]
+    #[arg(value_parser = read_secret)]
+    pub token: Option<Secret>,
+    /// PEM file with the authorities to trust for https://, instead of the system's
+    #[arg(long, value_name = "FILE", env = "TGPROBE_CA_FILE", hide_env_values = true)]
+    pub ca_file: Option<PathBuf>,
+    /// PEM file with a certificate to show to a server that asks for one
+    #[arg(long, value_name = "FILE", env = "TGPROBE_CERT_FILE", hide_env_values = true)]
+    #[arg(requires = "key_file")]
+    pub cert_file: Option<PathBuf>,
+    /// PEM file with the private key of that certificate
+    #[arg(long, value_name = "FILE", env = "TGPROBE_KEY_FILE", hide_env_values = true)]
+    #[arg(requires = "cert_file")]
+    pub key_file: Option<PathBuf>,
 }
 
 /// Arguments of `status`.
@@ -214,6 +237,54 @@ pub struct WaitArgs {
     /// How to print
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     pub output: TextFormat,
+    /// Where the server is.
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// Arguments of `register`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  tgprobe register web 10.0.0.5 10.0.0.6:8080
+  tgprobe register web app.example.com:8080 --zone a
+
+Answers once the targets are registered; `tgprobe wait` waits until they are healthy. Registering a
+registered target changes nothing. Stops at the first one that is refused.")]
+pub struct RegisterArgs {
+    /// The group to register them in
+    #[arg(value_name = "GROUP", value_parser = read_group)]
+    pub group: GroupName,
+    /// `id` with the group's port, or `id:port`; an address, or a host name
+    #[arg(value_name = "TARGET", required = true)]
+    pub targets: Vec<String>,
+    /// The availability zone of these targets
+    #[arg(long, value_name = "ZONE")]
+    pub zone: Option<String>,
+    /// How to print
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: TableFormat,
+    /// Where the server is.
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// Arguments of `deregister`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  tgprobe deregister web 10.0.0.5 10.0.0.6:8080
+  tgprobe deregister web 10.0.0.5 && tgprobe wait web --targets 10.0.0.5 --for gone
+
+Targets of the configuration file can only be removed there. Stops at the first one that is refused.")]
+pub struct DeregisterArgs {
+    /// The group they are registered in
+    #[arg(value_name = "GROUP", value_parser = read_group)]
+    pub group: GroupName,
+    /// `id` with the group's port, or `id:port`
+    #[arg(value_name = "TARGET", required = true)]
+    pub targets: Vec<String>,
+    /// How to print
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: TableFormat,
     /// Where the server is.
     #[command(flatten)]
     pub server: ServerArgs,
@@ -294,6 +365,12 @@ fn read_duration(text: &str) -> Result<Duration, String> {
     duration::parse(text).ok_or_else(|| format!("expected {}", duration::GRAMMAR))
 }
 
+/// Takes anything: an error here would print what was typed, and a token is not to be printed.
+#[expect(clippy::unnecessary_wraps, reason = "clap wants a result")]
+fn read_secret(text: &str) -> Result<Secret, &'static str> {
+    Ok(Secret::new(text))
+}
+
 fn read_group(text: &str) -> Result<GroupName, &'static str> {
-    GroupName::parse(text)
+    GroupName::parse_shown(text)
 }

@@ -1,21 +1,29 @@
 //! A small HTTP client for our own server: one connection per question, every wait and every body bounded.
 
+mod server;
+mod tls;
+
 use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
-use hyper::{Request, Response, StatusCode, Uri};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use crate::cli::args::ServerArgs;
+pub use crate::cli::client::server::Server;
+use crate::cli::client::tls::Tls;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::sse::{Decoder, LIMIT, Message};
 use crate::cli::wire::{ErrorBody, TargetGroups};
+use crate::model::credential::{Credential, Secret};
 use crate::runtime::clock::Clock;
 
 /// Time to reach the server.
@@ -28,56 +36,6 @@ const SILENCE: Duration = Duration::from_secs(45);
 const ERROR_LIMIT: usize = 64 * 1024;
 /// Groups named when the one asked for does not exist.
 const NAMED_GROUPS: usize = 20;
-
-/// Where the server is.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Server {
-    host: String,
-    port: u16,
-    authority: String,
-    base: String,
-}
-
-impl Server {
-    /// Reads `http://host[:port][/base]`.
-    ///
-    /// # Errors
-    /// What is wrong with the text.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let Some((scheme, _)) = text.split_once("://") else {
-            return Err("expected a URL such as http://127.0.0.1:9911".to_owned());
-        };
-        if scheme.eq_ignore_ascii_case("https") {
-            return Err("https:// is not supported yet, only http://".to_owned());
-        }
-        if !scheme.eq_ignore_ascii_case("http") {
-            return Err(format!("`{scheme}://` is not supported, only http://"));
-        }
-        let uri: Uri = text.parse().map_err(|error| format!("not a URL: {error}"))?;
-        let authority = uri.authority().ok_or("the URL names no host")?;
-        if authority.as_str().contains('@') || uri.query().is_some() || text.contains('#') {
-            return Err("expected only scheme, host, port and path".to_owned());
-        }
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        if host.is_empty() {
-            return Err("the URL names no host".to_owned());
-        }
-        let after = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
-        let port = match after.strip_prefix(':').map(str::parse) {
-            None => 80,
-            Some(Ok(port @ 1..)) => port,
-            Some(_) => return Err("the URL's port is not a number from 1 to 65535".to_owned()),
-        };
-        let base = uri.path().trim_end_matches('/').to_owned();
-        Ok(Self { host, port, authority: authority.to_string(), base })
-    }
-}
-
-impl fmt::Display for Server {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}{}", self.authority, self.base)
-    }
-}
 
 /// Why the server gave no usable answer.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -135,18 +93,39 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, 
     result
 }
 
+/// A connection, and the answer that comes over it.
+type Conversation = (SendRequest<Full<Bytes>>, Response<Incoming>);
+
 /// Asks one server.
 #[derive(Clone, Debug)]
 pub struct Client {
     server: Server,
     clock: Clock,
+    tls: Option<Tls>,
+    /// The whole of the header, marked as secret.
+    authorization: Option<HeaderValue>,
 }
 
 impl Client {
-    /// A client of `server` that measures its waits with `clock`.
-    #[must_use]
-    pub fn new(server: Server, clock: Clock) -> Self {
-        Self { server, clock }
+    /// A client of the server in `args` that measures its waits with `clock`.
+    ///
+    /// # Errors
+    /// A file that cannot be used, or a token that does not go into a header.
+    pub fn new(args: &ServerArgs, clock: Clock) -> Result<Self, Trouble> {
+        let server = args.server.clone();
+        let tls = if server.tls { Some(Tls::new(args, &server.host)?) } else { None };
+        let authorization = match args.token.as_ref().map(Secret::reveal).filter(|token| !token.is_empty()) {
+            None => None,
+            Some(token) => {
+                let mut header = HeaderValue::try_from(format!("Bearer {token}"))
+                    .ok()
+                    .filter(|_| Credential::is_bearer_token(token))
+                    .ok_or_else(|| Trouble::usage("the token has characters that no bearer token has"))?;
+                header.set_sensitive(true);
+                Some(header)
+            }
+        };
+        Ok(Self { server, clock, tls, authorization })
     }
 
     /// The status of the answer to `GET path`.
@@ -154,7 +133,7 @@ impl Client {
     /// # Errors
     /// [`ClientError::Unreachable`].
     pub async fn status(&self, path: &str) -> Result<StatusCode, ClientError> {
-        Ok(self.request(path, "*/*").await?.1.status())
+        Ok(self.request(Method::GET, path, "*/*", String::new()).await?.1.status())
     }
 
     /// The body of a 200 to `GET path`.
@@ -162,9 +141,23 @@ impl Client {
     /// # Errors
     /// Anything but a 200 with a body in bounds.
     pub async fn text(&self, path: &str) -> Result<String, ClientError> {
-        let (_sender, response) = self.answer(path, "application/json").await?;
+        let request = self.request(Method::GET, path, "application/json", String::new()).await?;
+        self.read(request).await
+    }
+
+    async fn read(&self, answer: Conversation) -> Result<String, ClientError> {
+        let (_sender, response) = self.accepted(answer).await?;
         let body = self.body(response.into_body(), LIMIT).await?;
         String::from_utf8(body.into()).map_err(|_| self.garbled("it is not UTF-8"))
+    }
+
+    /// The body of a 200 to a request that changes something.
+    ///
+    /// # Errors
+    /// Anything but a 200 with a body in bounds.
+    pub async fn change(&self, method: Method, path: &str, body: String) -> Result<String, ClientError> {
+        let request = self.request(method, path, "application/json", body).await?;
+        self.read(request).await
     }
 
     /// The body of a 200 to `GET path`, read as JSON.
@@ -180,7 +173,8 @@ impl Client {
     /// # Errors
     /// Anything but a 200 of the type `text/event-stream`.
     pub async fn stream(&self, path: &str) -> Result<Stream, ClientError> {
-        let (sender, response) = self.answer(path, "text/event-stream").await?;
+        let request = self.request(Method::GET, path, "text/event-stream", String::new()).await?;
+        let (sender, response) = self.accepted(request).await?;
         let kind =
             response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if !kind.starts_with("text/event-stream") {
@@ -212,12 +206,7 @@ impl Client {
         ClientError::Garbled(format!("cannot understand the answer of {}: {what}", self.server))
     }
 
-    async fn answer(
-        &self,
-        path: &str,
-        accept: &'static str,
-    ) -> Result<(SendRequest<Empty<Bytes>>, Response<Incoming>), ClientError> {
-        let (sender, response) = self.request(path, accept).await?;
+    async fn accepted(&self, (sender, response): Conversation) -> Result<Conversation, ClientError> {
         let status = response.status();
         if status == StatusCode::OK {
             return Ok((sender, response));
@@ -233,27 +222,39 @@ impl Client {
 
     async fn request(
         &self,
+        method: Method,
         path: &str,
         accept: &'static str,
-    ) -> Result<(SendRequest<Empty<Bytes>>, Response<Incoming>), ClientError> {
+        body: String,
+    ) -> Result<Conversation, ClientError> {
         let unreachable = |what: &dyn fmt::Display| {
             ClientError::Unreachable(format!("cannot reach the server {}: {what}", self.server))
         };
-        let request = Request::get(format!("{}{path}", self.server.base))
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.server.base));
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        let request = request
             .header(HOST, &self.server.authority)
             .header(USER_AGENT, concat!("tgprobe/", env!("CARGO_PKG_VERSION")))
             .header(ACCEPT, accept)
-            .body(Empty::new())
+            .body(Full::from(body))
             .map_err(|error| unreachable(&error))?;
         let address = (self.server.host.as_str(), self.server.port);
         let stream = within(&self.clock, CONNECT, TcpStream::connect(address))
             .await
             .ok_or_else(|| unreachable(&"no connection within 5 s"))?
             .map_err(|error| unreachable(&error))?;
-        let (mut sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(|error| unreachable(&error))?;
-        // Ends with the connection, which ends when sender and body are dropped.
-        tokio::spawn(connection);
+        let mut sender = match &self.tls {
+            None => converse(stream).await.map_err(|error| unreachable(&error))?,
+            Some(tls) => {
+                let stream = within(&self.clock, CONNECT, tls.connect(stream))
+                    .await
+                    .ok_or_else(|| unreachable(&"no TLS handshake within 5 s"))?
+                    .map_err(|error| unreachable(&error))?;
+                converse(stream).await.map_err(|error| unreachable(&error))?
+            }
+        };
         let response = within(&self.clock, ANSWER, sender.send_request(request))
             .await
             .ok_or_else(|| unreachable(&"no answer within 10 s"))?
@@ -278,10 +279,20 @@ impl Client {
     }
 }
 
+/// Speaks HTTP over a connection that is there.
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> hyper::Result<SendRequest<Full<Bytes>>> {
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    // Ends with the connection, which ends when sender and body are dropped.
+    tokio::spawn(connection);
+    Ok(sender)
+}
+
 /// An open event stream.
 #[derive(Debug)]
 pub struct Stream {
-    _sender: SendRequest<Empty<Bytes>>,
+    _sender: SendRequest<Full<Bytes>>,
     body: Incoming,
     decoder: Decoder,
     clock: Clock,
@@ -308,43 +319,5 @@ pub async fn within<T>(clock: &Clock, limit: Duration, work: impl Future<Output 
         biased;
         result = work => Some(result),
         () = clock.sleep(limit) => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_server_is_a_plain_http_url() {
-        for (text, host, port, shown) in [
-            ("http://127.0.0.1:9911", "127.0.0.1", 9911, "http://127.0.0.1:9911"),
-            ("http://localhost", "localhost", 80, "http://localhost"),
-            ("HTTP://[::1]:80/", "::1", 80, "http://[::1]:80"),
-            ("http://gate.example.com/tgprobe/", "gate.example.com", 80, "http://gate.example.com/tgprobe"),
-        ] {
-            let server = Server::parse(text).unwrap();
-            assert_eq!((server.host.as_str(), server.port, server.to_string().as_str()), (host, port, shown));
-        }
-    }
-
-    #[test]
-    fn what_is_no_server_is_refused_with_the_reason() {
-        for (text, word) in [
-            ("https://a", "https:// is not supported yet"),
-            ("ftp://a", "`ftp://`"),
-            ("localhost:9911", "http://127.0.0.1:9911"),
-            ("http://", "URL"),
-            ("http://:80", "URL"),
-            ("http://a:99999", "port"),
-            ("http://a:", "port"),
-            ("http://a:0", "port"),
-            ("http://u:p@a/", "only"),
-            ("http://a/?x=1", "only"),
-            ("http://a/#x", "only"),
-        ] {
-            let error = Server::parse(text).unwrap_err();
-            assert!(error.contains(word), "{text}: {error}");
-        }
     }
 }

@@ -55,6 +55,11 @@ impl Trouble {
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(Exit::Usage, message)
     }
+
+    /// Wrong usage, as another error says.
+    pub(crate) fn usage_of(error: impl std::fmt::Display) -> Self {
+        Self::usage(error.to_string())
+    }
 }
 
 #[cfg(test)]

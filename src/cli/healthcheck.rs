@@ -12,9 +12,12 @@ use crate::runtime::clock::Clock;
 #[must_use]
 pub fn run(args: &HealthcheckArgs) -> Exit {
     term::end(block_on(async {
-        let client = Client::new(args.server.server.clone(), Clock::start());
+        let client = Client::new(&args.server, Clock::start())?;
         match client.status("/-/ready").await? {
             StatusCode::OK => Ok(Exit::Done),
+            StatusCode::UNAUTHORIZED => {
+                Err(Trouble::usage("the server wants to know who asks: give --token or set TGPROBE_TOKEN"))
+            }
             status => {
                 let server = &args.server.server;
                 Err(Trouble::new(Exit::Unhealthy, format!("the server {server} is not ready: {status}")))

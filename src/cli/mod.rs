@@ -9,6 +9,7 @@ use clap::Parser as _;
 
 use crate::cli::args::{Cli, Command};
 
+pub mod access;
 pub mod args;
 pub mod check;
 pub mod client;
@@ -17,8 +18,10 @@ pub mod exit;
 pub mod follow;
 pub mod gate;
 pub mod healthcheck;
+pub mod keep;
 pub mod logging;
 pub mod progress;
+pub mod register;
 pub mod serve;
 pub mod sse;
 pub mod status;
@@ -46,6 +49,8 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args).into(),
         Command::Status(args) => status::run(&args).into(),
         Command::Wait(args) => wait::run(&args).into(),
+        Command::Register(args) => register::register(&args).into(),
+        Command::Deregister(args) => register::deregister(&args).into(),
         Command::Healthcheck(args) => healthcheck::run(&args).into(),
         Command::Validate(args) => ExitCode::from(validate::run(&args.file)),
     }

@@ -17,11 +17,12 @@ use tracing::{error, info, warn};
 
 use crate::cli::args::ServeArgs;
 use crate::cli::exit::{Exit, Trouble};
-use crate::cli::{logging, term};
-use crate::config::{self, Config, Errors, Server};
+use crate::cli::keep::{self, Keep};
+use crate::cli::{access, logging, term};
+use crate::config::{self, Config, Errors, Journal, Server};
 use crate::discovery::file;
-use crate::model::arn::Account;
 use crate::model::desired::Desired;
+use crate::output::elbv2::Api;
 use crate::output::guard::Guard;
 use crate::output::metrics::Metrics;
 use crate::output::routes::{App, Reload, router};
@@ -32,6 +33,7 @@ use crate::runtime::limits;
 use crate::runtime::resolver;
 use crate::runtime::view::View;
 use crate::runtime::writer::{Catalog, InMemory, Writer};
+use crate::store::Limits;
 
 /// The configuration file is looked at this often.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -54,17 +56,29 @@ pub fn run(args: &ServeArgs) -> Exit {
             return Exit::Usage;
         }
     };
+    config.credentials = match access::credentials(config.credentials.take()) {
+        Ok(credentials) => credentials,
+        Err(errors) => {
+            term::message(&errors.to_string());
+            return Exit::Usage;
+        }
+    };
     let followed =
         args.config.clone().map(|path| Followed { path, signature, server: config.server.clone() });
     if let Some(listen) = args.listen {
         config.server.listen = listen;
+    }
+    if let Some(dir) = &args.data_dir {
+        config.server.data_dir = Some(dir.clone());
     }
     let _log = logging::start(args.log_format, args.log_level);
     term::end(block_on_beside_checks(async {
         // Before anyone can know that it runs: a signal nobody listens for ends the process at once.
         let (hangup, end) = (listen(SignalKind::hangup())?, end_signals()?);
         let running = start(config, followed).await?;
-        if let Err(trouble) = term::out(&format!("tgprobe listening on http://{}", running.address)) {
+        if let Err(trouble) =
+            term::out(&format!("tgprobe listening on {}://{}", running.scheme, running.address))
+        {
             // Whoever started the server does not listen, or its disk is full; the targets are checked all the same.
             warn!(trouble = trouble.message, "The address could not be printed.");
         }
@@ -125,6 +139,8 @@ fn run_on<T>(
 pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
+    /// `http` or `https`.
+    pub scheme: &'static str,
     /// What it shows.
     pub view: Arc<View>,
     /// Where every wish goes.
@@ -132,6 +148,7 @@ pub struct Running {
     asks: mpsc::Sender<file::Ask>,
     fleet: Fleet,
     listening: tokio::task::JoinHandle<()>,
+    keep: Option<Keep>,
 }
 
 impl Running {
@@ -142,6 +159,9 @@ impl Running {
         // A listener that panicked has nothing left to stop.
         _ = self.listening.await;
         self.fleet.stop().await;
+        if let Some(keep) = self.keep {
+            keep.stop().await;
+        }
         info!("Stopped.");
     }
 }
@@ -164,20 +184,31 @@ pub struct Followed {
 pub async fn start(config: Config, followed: Option<Followed>) -> Result<Running, Trouble> {
     let server = config.server;
     let wrong = |error: io::Error| Trouble::usage(format!("cannot start: {error}"));
+    let layout = layout(&server);
+    let view = View::new(Clock::start(), layout.shards);
+    // Before anyone can connect: what survived is there for the first request.
+    let Memory { mut keep, catalog } = remember(&server, &view)?;
     let listener = TcpListener::bind(server.listen)
         .await
         .map_err(|error| Trouble::usage(format!("cannot listen on {}: {error}", server.listen)))?;
     let address = listener.local_addr().map_err(wrong)?;
-    let layout = layout(&server);
-    let view = View::new(Clock::start(), layout.shards);
+    let guard = access::guard(&server, address, config.credentials)?;
+    let tls = access::tls(&server)?;
     let fleet = Fleet::start(&view, layout).map_err(wrong)?;
-    let account = Account::default();
-    let writer = Writer::start(account, Catalog::default(), InMemory, view.clock, fleet.applies());
+    let (account, clock) = (server.account.clone(), view.clock);
+    let writer = match &keep {
+        Some(keep) => Writer::start(account, catalog, keep.keeper(), clock, fleet.applies()),
+        None => Writer::start(account, catalog, InMemory, clock, fleet.applies()),
+    };
     let summary = apply(&writer, config.desired).await.map_err(Trouble::usage)?;
+    if let Some(keep) = &mut keep {
+        keep.record();
+    }
     let (asks, asked) = mpsc::channel(RELOADS);
     match followed {
         Some(Followed { path, signature, server }) => {
-            let host = Host { view: Arc::clone(&view), writer: writer.clone(), server };
+            let (view, writer, guard) = (Arc::clone(&view), writer.clone(), guard.clone());
+            let host = Host { view, writer, server, guard };
             tokio::spawn(file::run(path, signature, host, asked));
         }
         None => _ = tokio::spawn(nothing_to_reload(asked)),
@@ -187,11 +218,36 @@ pub async fn start(config: Config, followed: Option<Followed>) -> Result<Running
             .map_err(|error| Trouble::usage(format!("cannot start: {error}")))?,
         view: Arc::clone(&view),
         reload: reload(asks.clone()),
-        guard: Guard::new(address, server.insecure, server.allowed_hosts.clone()),
+        guard,
+        elbv2: Api::new(Arc::clone(&view), writer.clone(), server.targets_per_target_group),
+        writer: writer.clone(),
+        targets_per_group: server.targets_per_target_group,
+        history: keep.as_ref().map(Keep::reader),
     };
-    let listening = tokio::spawn(server::serve(listener, router(Arc::new(app)), Arc::clone(&view)));
-    info!(%address, shards = layout.shards, in_flight_limit = layout.in_flight_limit, "Listening; {summary}.");
-    Ok(Running { address, view, writer, asks, fleet, listening })
+    if let Some(tls) = &tls {
+        tokio::spawn(Arc::clone(tls).follow(Arc::clone(&view)));
+    }
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let listening = tokio::spawn(server::serve(listener, router(Arc::new(app)), Arc::clone(&view), tls));
+    info!(%address, scheme, shards = layout.shards, in_flight_limit = layout.in_flight_limit, "Listening; {summary}.");
+    Ok(Running { address, scheme, view, writer, asks, fleet, listening, keep })
+}
+
+/// What is known from before the start.
+struct Memory {
+    keep: Option<Keep>,
+    catalog: Catalog,
+}
+
+/// Opens the store, if there is to be one.
+fn remember(server: &Server, view: &Arc<View>) -> Result<Memory, Trouble> {
+    let Some(dir) = &server.data_dir else {
+        return Ok(Memory { keep: None, catalog: Catalog::default() });
+    };
+    let Journal { max_age, max_transitions } = server.journal;
+    let limits = Limits { max_age, max_transitions: max_transitions.into() };
+    let (keep, kept) = keep::open(dir, limits, view)?;
+    Ok(Memory { keep: Some(keep), catalog: keep::catalog(&kept, &server.account) })
 }
 
 fn layout(server: &Server) -> Layout {
@@ -236,6 +292,7 @@ struct Host {
     view: Arc<View>,
     writer: Writer,
     server: Server,
+    guard: Guard,
 }
 
 impl file::Surroundings for Host {
@@ -244,6 +301,12 @@ impl file::Surroundings for Host {
         let config = tokio::task::block_in_place(|| load(path)).map_err(|errors| errors.to_string())?;
         if config.server != self.server {
             warn!("The [server] table has changed; that takes effect at the next start.");
+        }
+        // What is in the file may change, unlike the file that is named.
+        if config.server.credentials_file == self.server.credentials_file
+            && let Some(credentials) = config.credentials
+        {
+            self.guard.replace(credentials);
         }
         Ok(config.desired)
     }

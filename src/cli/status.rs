@@ -18,8 +18,8 @@ pub(crate) const GROUPS: &str = "/api/v1/target-groups";
 #[must_use]
 pub fn run(args: &StatusArgs) -> Exit {
     let clock = Clock::start();
-    let client = Client::new(args.server.server.clone(), clock);
     term::end(block_on(async {
+        let client = Client::new(&args.server, clock)?;
         match (args.watch, &args.group) {
             (true, Some(group)) => watch::targets(&client, clock, group, args.output).await,
             (true, None) => watch::groups(&client, clock, args.output).await,
@@ -135,7 +135,9 @@ pub(crate) fn group_lines(list: &mut TargetGroups, format: TableFormat) -> Vec<S
 
 fn group_row(group: &TargetGroup, counts: &[(&str, State)], all: bool) -> Vec<String> {
     let total: u64 = group.targets.values().fold(0, |sum, count| sum.saturating_add(*count));
-    let mut row = vec![group.name.clone(), group.protocol.clone(), group.port.to_string(), total.to_string()];
+    // A Lambda function has neither protocol nor port.
+    let port = if group.port == 0 { "-".to_owned() } else { group.port.to_string() };
+    let mut row = vec![group.name.clone(), or_dash(group.protocol.as_deref()), port, total.to_string()];
     for (_, state) in counts {
         let also = if *state == State::Unhealthy { group.count(State::UnhealthyDraining) } else { 0 };
         row.push(group.count(*state).saturating_add(also).to_string());
@@ -143,9 +145,11 @@ fn group_row(group: &TargetGroup, counts: &[(&str, State)], all: bool) -> Vec<St
     row.push(if group.fail_open { "yes" } else { "no" }.to_owned());
     if all {
         let check = &group.health_check;
-        let port = check.port.as_str().map_or_else(|| check.port.to_string(), str::to_owned);
+        let number = check.port.as_u64().map(|port| port.to_string());
+        let port = check.port.as_str().or(number.as_deref());
+        let asked = [check.protocol.as_deref(), port, check.path.as_deref()];
         row.extend([
-            format!("{} {port} {}", check.protocol, check.path.as_deref().unwrap_or("-")),
+            asked.map(|part| part.unwrap_or("-")).join(" "),
             seconds(check.interval),
             seconds(check.timeout),
             format!("{}/{}", check.healthy_threshold, check.unhealthy_threshold),

@@ -3,13 +3,17 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
-use crate::config::{self, Config, Server};
+use crate::config::{self, Config};
+use crate::engine::catalog::Catalog;
 use crate::model::desired::DesiredGroup;
 use crate::model::detection::{self, Delay};
 use crate::model::duration::print;
 use crate::model::health_check::{HealthCheck, HealthCheckPort, HealthCheckProtocol};
-use crate::model::protocol::Protocol;
+use crate::model::protocol::{Protocol, ProtocolVersion, TargetType};
+use crate::model::target::TargetDescription;
+use crate::model::target_group::TargetGroup;
 
 /// Validates the file at `path`: the summary goes to standard output, errors to standard error.
 ///
@@ -26,8 +30,14 @@ pub fn run(path: &Path) -> u8 {
                 count(groups, "target group"),
                 count(targets, "target")
             );
+            let note = if config.server.data_dir.is_none() {
+                "note: no `data_dir` in `[server]`: what the API makes and registers, and every state, is forgotten at \
+                 a restart\n"
+            } else {
+                ""
+            };
             // A reader that has gone away, such as `head`, does not make the file invalid.
-            _ = writeln!(std::io::stdout().lock(), "{}{line}", summary(&config));
+            _ = writeln!(std::io::stdout().lock(), "{}{note}{line}", summary(&config));
             0
         }
         Err(errors) => {
@@ -45,11 +55,15 @@ pub fn run(path: &Path) -> u8 {
 pub fn summary(config: &Config) -> String {
     // Writing to a `String` cannot fail.
     let mut text = String::new();
-    if let Some(warning) = exposure(&config.server) {
+    if let Some(warning) = exposure(config) {
         _ = write!(text, "server: {}\n  warning       {warning}\n\n", config.server.listen);
     }
+    // The catalog knows where each target is checked.
+    let mut catalog = Catalog::default();
+    _ = catalog.apply_file(config.desired.clone());
     for group in &config.desired.groups {
-        _ = describe(&mut text, group);
+        let group = catalog.desired(&group.group.name).unwrap_or_else(|| group.clone());
+        _ = describe(&mut text, &group);
     }
     text
 }
@@ -57,20 +71,36 @@ pub fn summary(config: &Config) -> String {
 fn describe(text: &mut String, group: &DesiredGroup) -> std::fmt::Result {
     let check = &group.group.health_check;
     writeln!(text, "{}: {}", group.group.name, count(group.targets.len(), "target"))?;
-    if check.enabled {
+    if let Some(kind) = kind(&group.group) {
+        writeln!(text, "  kind          {kind}")?;
+    }
+    if check.enabled && group.group.target_type != TargetType::Lambda {
+        let every = format!("{} {}", check.protocol, check.port);
+        let [interval, timeout] = [check.interval, check.timeout].map(print);
+        match check.protocol {
+            HealthCheckProtocol::Tcp => {
+                writeln!(text, "  check         {every}, every {interval}, timeout {timeout}")?;
+            }
+            HealthCheckProtocol::Http | HealthCheckProtocol::Https => writeln!(
+                text,
+                "  check         {every} {}, every {interval}, timeout {timeout}, matcher {}",
+                check.path, check.matcher
+            )?,
+        }
+        if let Some(request) = request(check) {
+            writeln!(text, "  request       {request}")?;
+        }
+        if let Some(body) = &check.body_match {
+            writeln!(text, "  body          contains \"{}\"", body.escape_debug())?;
+        }
+        let start = if check.start_period.is_zero() {
+            String::new()
+        } else {
+            format!(", start period {}", print(check.start_period))
+        };
         writeln!(
             text,
-            "  check         {} {} {}, every {}, timeout {}, matcher {}",
-            check.protocol,
-            check.port,
-            check.path,
-            print(check.interval),
-            print(check.timeout),
-            check.matcher
-        )?;
-        writeln!(
-            text,
-            "  thresholds    healthy {}, unhealthy {}, initial healthy {}",
+            "  thresholds    healthy {}, unhealthy {}, initial healthy {}{start}",
             check.healthy_threshold, check.unhealthy_threshold, check.initial_healthy_threshold
         )?;
         writeln!(text, "  to unhealthy  {}", spread(detection::to_unhealthy(check)))?;
@@ -80,6 +110,27 @@ fn describe(text: &mut String, group: &DesiredGroup) -> std::fmt::Result {
         writeln!(text, "  warning       {warning}")?;
     }
     writeln!(text)
+}
+
+/// What kind of group it is; `None` for the plain one, addresses behind HTTP or HTTPS.
+fn kind(group: &TargetGroup) -> Option<String> {
+    let version = group.protocol_version.filter(|version| *version != ProtocolVersion::Http1);
+    let plain = group.target_type == TargetType::Ip && group.is_application() && version.is_none();
+    let words = [
+        Some(group.target_type.as_str()),
+        group.protocol.map(Protocol::as_str),
+        version.map(ProtocolVersion::as_str),
+    ];
+    (!plain).then(|| words.into_iter().flatten().collect::<Vec<_>>().join(", "))
+}
+
+/// What is added to the request; of header fields the names only, as a value may be a secret.
+fn request(check: &HealthCheck) -> Option<String> {
+    let host = check.host.iter().map(|host| format!("Host {host}"));
+    let names: Vec<&str> = check.headers.iter().map(|(name, _)| &**name).collect();
+    let headers = (!names.is_empty()).then(|| format!("with {}", names.join(", ")));
+    let parts: Vec<String> = host.chain(headers).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn spread(delay: Delay) -> String {
@@ -93,21 +144,18 @@ fn count(number: usize, noun: &str) -> String {
 /// Legal settings that often mean something else than their writer thinks.
 fn warnings(group: &DesiredGroup) -> Vec<String> {
     let check = &group.group.health_check;
+    if group.group.target_type == TargetType::Lambda {
+        return vec![
+            "Lambda functions are behind no address: targets are unavailable and not checked".to_owned(),
+        ];
+    }
     if !group.group.attributes.in_use {
         return vec!["`in_use = false`: targets are unused and not checked".to_owned()];
     }
     if !check.enabled {
         return vec!["`enabled = false`: targets are unavailable and not checked".to_owned()];
     }
-    let mut warnings = Vec::new();
-    if group.targets.is_empty() {
-        warnings.push("no targets: the group is never healthy".to_owned());
-    }
-    let names = group.targets.iter().filter(|target| target.ip().is_none()).count();
-    if names > 0 {
-        let names = count(names, "host name");
-        warnings.push(format!("{names}: resolved at run time, and one that does not exist is unhealthy"));
-    }
+    let mut warnings = placement(group);
     if plain_to_tls_port(group, check) {
         warnings.push(
             "the group is HTTPS and its check HTTP, as AWS defaults: set `protocol = \"HTTPS\"` in the health check \
@@ -115,15 +163,7 @@ fn warnings(group: &DesiredGroup) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if (300..400).any(|code| check.matcher.contains(code)) {
-        warnings.push(
-            "the matcher takes a redirect for success: no redirect is followed, so what lies behind it is not checked"
-                .to_owned(),
-        );
-    }
-    if (500..600).any(|code| check.matcher.contains(code)) {
-        warnings.push("the matcher takes a 5xx for success, which an ALB would not".to_owned());
-    }
+    warnings.extend(answers(&group.group));
     let by_address = group.targets.iter().any(|target| target.ip().is_some());
     if by_address && check.verify.as_ref().is_some_and(|verify| verify.server_name.is_none()) {
         warnings.push(
@@ -133,14 +173,67 @@ fn warnings(group: &DesiredGroup) -> Vec<String> {
     warnings
 }
 
+/// What may surprise about where the targets are.
+fn placement(group: &DesiredGroup) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if group.targets.is_empty() {
+        warnings.push("no targets: the group is never healthy".to_owned());
+    }
+    let nowhere = group.targets.iter().filter(|target| target.host().is_none()).count();
+    if nowhere > 0 {
+        let nowhere = count(nowhere, "target");
+        warnings.push(format!("{nowhere} without an address in `[instances]`: unavailable and not checked"));
+    }
+    let by_name = |target: &&Arc<TargetDescription>| target.host().is_some() && target.ip().is_none();
+    let names = group.targets.iter().filter(by_name).count();
+    if names > 0 {
+        let names = count(names, "host name");
+        warnings.push(format!("{names}: resolved at run time, and one that does not exist is unhealthy"));
+    }
+    warnings
+}
+
+/// What may surprise about the answers that pass.
+fn answers(group: &TargetGroup) -> Vec<String> {
+    let check = &group.health_check;
+    let usual =
+        HealthCheck::of_kind(group.target_type, group.protocol, group.protocol_version, Some(check.protocol));
+    let mut warnings = Vec::new();
+    // Network load balancers take redirects for success by default.
+    if check.protocol == HealthCheckProtocol::Tcp || check.matcher == usual.matcher {
+        return warnings;
+    }
+    if (300..400).any(|code| check.matcher.contains(code)) {
+        warnings.push(
+            "the matcher takes a redirect for success: no redirect is followed, so what lies behind it is not checked"
+                .to_owned(),
+        );
+    }
+    if group.is_application() && (500..600).any(|code| check.matcher.contains(code)) {
+        warnings.push("the matcher takes a 5xx for success, which an ALB would not".to_owned());
+    }
+    warnings
+}
+
 /// What follows from a listener that other machines may reach.
-fn exposure(server: &Server) -> Option<&'static str> {
-    match (server.listen.ip().to_canonical().is_loopback(), server.insecure) {
-        (true, _) => None,
-        (false, false) => {
-            Some("not loopback: readable by whoever reaches it; writes, such as reload, are refused")
+fn exposure(config: &Config) -> Option<&'static str> {
+    let Config { server, credentials, .. } = config;
+    if server.listen.ip().to_canonical().is_loopback() {
+        return None;
+    }
+    match (credentials.is_some(), server.insecure, server.tls.is_some()) {
+        (false, false, _) => Some(
+            "not loopback: readable by whoever reaches it; without credentials in the environment, writes, such as \
+             reload, are refused",
+        ),
+        (false, true, _) => Some(
+            "not loopback, and `insecure = true`: without credentials in the environment, whoever reaches it may write",
+        ),
+        (true, _, false) => Some("not loopback, and no TLS: bearer tokens can be read on their way"),
+        (true, _, true) if server.protect_reads => None,
+        (true, _, true) => {
+            Some("not loopback: readable by whoever reaches it; `protect_reads = true` asks for a credential")
         }
-        (false, true) => Some("not loopback, and `insecure = true`: whoever reaches it may write"),
     }
 }
 

@@ -25,7 +25,7 @@ const NAMED_BLOCKERS: usize = 20;
 #[must_use]
 pub fn run(args: &WaitArgs) -> Exit {
     let clock = Clock::start();
-    let end = block_on(Wait::new(args, clock).run()).unwrap_or_else(|trouble| End {
+    let end = block_on(async { Wait::new(args, clock)?.run().await }).unwrap_or_else(|trouble| End {
         result: match trouble.exit {
             Exit::Unreachable => "unreachable",
             Exit::Usage => "wrong_usage",
@@ -112,7 +112,7 @@ struct Wait<'a> {
 }
 
 impl<'a> Wait<'a> {
-    fn new(args: &'a WaitArgs, clock: Clock) -> Self {
+    fn new(args: &'a WaitArgs, clock: Clock) -> Result<Self, Trouble> {
         let goal = Goal {
             aim: args.aim,
             minimum: args.min_healthy,
@@ -120,15 +120,15 @@ impl<'a> Wait<'a> {
             stable_for: args.stable_for,
             accept_current: args.accept_current,
         };
-        Self {
+        Ok(Self {
             args,
             clock,
             deadline: clock.elapsed().saturating_add(args.timeout),
-            client: Client::new(args.server.server.clone(), clock),
+            client: Client::new(&args.server, clock)?,
             path: format!("/api/v1/target-groups/{}/targets", args.group),
             gate: Gate::new(goal),
             reporter: Reporter::new(args.group.as_str(), args.aim),
-        }
+        })
     }
 
     async fn run(mut self) -> Result<End, Trouble> {

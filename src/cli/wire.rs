@@ -128,9 +128,9 @@ pub struct TargetGroups {
 pub struct TargetGroup {
     /// Its name.
     pub name: String,
-    /// Its protocol.
-    pub protocol: String,
-    /// Its port.
+    /// Its protocol; absent for Lambda functions.
+    pub protocol: Option<String>,
+    /// Its port; 0 for Lambda functions.
     pub port: u16,
     /// How its targets are checked.
     pub health_check: HealthCheck,
@@ -152,9 +152,10 @@ impl TargetGroup {
 /// How the targets of a group are checked; durations in seconds.
 #[derive(Clone, Debug, Deserialize)]
 pub struct HealthCheck {
-    /// HTTP or HTTPS.
-    pub protocol: String,
-    /// `traffic-port` or a number.
+    /// HTTP, HTTPS or TCP; absent for Lambda functions.
+    pub protocol: Option<String>,
+    /// `traffic-port` or a number; absent for Lambda functions.
+    #[serde(default)]
     pub port: serde_json::Value,
     /// The path asked for.
     pub path: Option<String>,
@@ -220,6 +221,8 @@ impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.ip {
             Some(IpAddr::V6(ip)) => write!(f, "[{ip}]:{}", self.port),
+            None if self.port == 0 => f.write_str(&self.id),
+            None if self.id.contains(':') => write!(f, "[{}]:{}", self.id, self.port),
             Some(IpAddr::V4(_)) | None => write!(f, "{}:{}", self.id, self.port),
         }
     }

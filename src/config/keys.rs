@@ -9,7 +9,7 @@ pub(super) struct Keys {
     pub(super) keys: &'static [&'static str],
 }
 
-pub(super) static ROOT: Keys = Keys { table: "", keys: &["server", "target_group"] };
+pub(super) static ROOT: Keys = Keys { table: "", keys: &["server", "instances", "target_group"] };
 
 pub(super) static SERVER: Keys = Keys {
     table: "server",
@@ -17,20 +17,45 @@ pub(super) static SERVER: Keys = Keys {
         "listen",
         "insecure",
         "allowed_hosts",
+        "credentials_file",
+        "protect_reads",
+        "tls",
         "shards",
         "max_checks_in_flight",
         "resolve_interval",
         "metrics_target_limit",
+        "account_id",
+        "region",
+        "data_dir",
+        "targets_per_target_group",
+        "journal",
     ],
+};
+
+pub(super) static JOURNAL: Keys = Keys { table: "server.journal", keys: &["max_age", "max_transitions"] };
+
+pub(super) static TLS: Keys = Keys { table: "server.tls", keys: &["certificate", "key", "client_ca"] };
+
+/// The top of a credentials file, which is a file of its own.
+pub(super) static CREDENTIALS: Keys = Keys { table: "", keys: &["credential"] };
+
+pub(super) static CREDENTIAL: Keys = Keys {
+    table: "credential",
+    keys: &["access_key_id", "secret_access_key", "session_token", "bearer_token", "access"],
 };
 
 pub(super) static TARGET_GROUP: Keys = Keys {
     table: "target_group",
     keys: &[
         "name",
+        "target_type",
         "protocol",
+        "protocol_version",
         "port",
+        "tags",
         "deregistration_delay",
+        "end_drain_when_refused",
+        "unhealthy_draining",
         "in_use",
         "targets",
         "health_check",
@@ -53,6 +78,10 @@ pub(super) static HEALTH_CHECK: Keys = Keys {
         "unhealthy_threshold",
         "initial_healthy_threshold",
         "matcher",
+        "start_period",
+        "host",
+        "headers",
+        "body_match",
         "stale_after",
         "close",
         "tls_resumption",
@@ -74,9 +103,11 @@ pub(super) static DNS_FAILOVER: Keys =
 pub(super) static UNHEALTHY_STATE_ROUTING: Keys =
     Keys { table: "target_group.target_group_health.unhealthy_state_routing", keys: MINIMUM };
 
-static TABLES: [&Keys; 9] = [
+static TABLES: [&Keys; 11] = [
     &ROOT,
     &SERVER,
+    &JOURNAL,
+    &TLS,
     &TARGET_GROUP,
     &TARGET,
     &HEALTH_CHECK,

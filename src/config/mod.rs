@@ -4,15 +4,25 @@
 //! what is meant (defaults, rules between fields, canonical forms). Every error of the text is found in one go, each
 //! with line, column and key. No clock, no network; the only disk is the one file and the certificates it names.
 
+mod account;
+mod attributes;
 mod check;
+mod credentials;
 mod errors;
 mod group;
+mod instances;
+mod journal;
 mod keys;
+mod kind;
+mod meaning;
 mod problems;
 mod recover;
+mod request;
 mod server;
 mod table;
+mod tags;
 mod targets;
+mod tls;
 mod urls;
 mod values;
 mod verify;
@@ -23,19 +33,23 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
+pub use crate::config::credentials::from_environment;
 pub use crate::config::errors::{Error, Errors};
+pub use crate::config::journal::Journal;
 pub use crate::config::keys::known as known_keys;
 pub use crate::config::server::Server;
+pub use crate::config::tls::Tls;
 pub use crate::config::urls::{CheckFlags, from_urls};
 
 use crate::config::problems::{Place, Problems};
 use crate::config::table::Table;
 use crate::config::verify::Authorities;
+use crate::model::credential::Credential;
 use crate::model::desired::Desired;
 
 /// Longest configuration read, in bytes: about a million targets.
 const FILE_LIMIT: u64 = 64 << 20;
-/// Longest file of certificates read, in bytes: twenty times what an operating system trusts.
+/// Longest file of certificates or credentials read, in bytes: twenty times the certificates an operating system trusts.
 const CERTIFICATES_LIMIT: u64 = 4 << 20;
 
 /// A complete, valid configuration.
@@ -45,9 +59,12 @@ pub struct Config {
     pub server: Server,
     /// The groups and targets that should exist, in the order of the file.
     pub desired: Desired,
+    /// Who may call, where a credentials file is named; then at least one.
+    pub credentials: Option<Vec<Credential>>,
 }
 
-/// Reads a configuration file of at most 64 MiB, and the certificates it names, relative to its own folder.
+/// Reads a configuration file of at most 64 MiB, and the files it names, relative to its own folder. Paths of the
+/// server's own files come back with that folder before them.
 ///
 /// # Errors
 /// Everything that is wrong with the file, or why it cannot be read.
@@ -66,10 +83,12 @@ pub fn load(path: &Path) -> Result<Config, Errors> {
         }
     };
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
-    parse(text, &file, &|path| read(&folder.join(path), CERTIFICATES_LIMIT))
+    let mut config = parse(text, &file, &|path| read(&folder.join(path), CERTIFICATES_LIMIT))?;
+    config.server.settle(folder);
+    Ok(config)
 }
 
-/// Reads a configuration from `text`. Errors call it `file`; `read` is asked for the certificates it names.
+/// Reads a configuration from `text`. Errors call it `file`; `read` is asked for the files it names.
 ///
 /// # Errors
 /// Everything that is wrong with the text, sorted by place.
@@ -84,10 +103,12 @@ pub fn parse(text: &str, file: &str, read: &dyn Fn(&Path) -> io::Result<Vec<u8>>
     let place = Place { key: String::new(), span: Some(0..0) };
     let root = Table::open(document.get_ref(), place, &keys::ROOT, &mut problems);
     let server = root.table("server", &keys::SERVER, &mut problems).given();
-    let server = server.map(|table| server::read(&table, &mut problems)).unwrap_or_default();
-    let groups = group::read_all(&root, &mut Authorities::new(read), &mut problems);
+    let credentials = server.as_ref().and_then(|table| credentials::read(table, read, &mut problems));
+    let server = server.map(|table| server::read(&table, read, &mut problems)).unwrap_or_default();
+    let instances = instances::read(&root, &mut problems);
+    let groups = group::read_all(&root, &server.account, &mut Authorities::new(read), &mut problems);
     match problems.finish() {
-        None => Ok(Config { server, desired: Desired { groups, ..Desired::default() } }),
+        None => Ok(Config { server, desired: Desired { groups, instances }, credentials }),
         Some(errors) => Err(errors),
     }
 }

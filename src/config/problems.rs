@@ -61,13 +61,38 @@ pub(super) struct Problems<'t> {
     /// Lines with an error of syntax, counted from 1.
     broken: BTreeSet<usize>,
     list: Vec<Problem>,
+    /// Lines that may hold secrets, counted from 1.
+    hidden: BTreeSet<usize>,
+    /// Whether lines of the text may be shown.
+    shown: bool,
+    /// Errors of files that this one names.
+    others: Vec<Error>,
 }
 
 impl<'t> Problems<'t> {
     /// For a file with this text; both empty for the command line.
     pub(super) fn new(text: &'t str, file: &str) -> Self {
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { text, file: file.into(), lines, broken: BTreeSet::new(), list: Vec::new() }
+        Self {
+            text,
+            file: file.into(),
+            lines,
+            broken: BTreeSet::new(),
+            hidden: BTreeSet::new(),
+            list: Vec::new(),
+            shown: true,
+            others: Vec::new(),
+        }
+    }
+
+    /// For a file that holds secrets: its errors have a place and show nothing of its text.
+    pub(super) fn secret(text: &'t str, file: &str) -> Self {
+        Self { shown: false, ..Self::new(text, file) }
+    }
+
+    /// What is wrong with a file that this one names.
+    pub(super) fn elsewhere(&mut self, errors: Errors) {
+        self.others.extend(errors.list);
     }
 
     /// The text is not TOML here. The first error of a line stands for those that follow from it.
@@ -96,6 +121,14 @@ impl<'t> Problems<'t> {
     /// A value is wrong.
     pub(super) fn add(&mut self, place: Place, message: String) {
         self.list.push(Problem { place, message, kind: Kind::Value });
+    }
+
+    /// What stands here may be a secret: errors in its lines show nothing of them.
+    pub(super) fn hide(&mut self, place: &Place) {
+        if let Some(span) = &place.span {
+            let last = span.end.saturating_sub(1).max(span.start);
+            self.hidden.extend(self.line(span.start)..=self.line(last));
+        }
     }
 
     /// Two values, each right in itself, do not go together.
@@ -143,10 +176,12 @@ impl<'t> Problems<'t> {
             }
             last_column += self.text[last_at..at].chars().count();
             last_at = at;
-            let excerpt = (errors.len() < SHOWN).then(|| self.excerpt(line, at, span.end));
+            let shown = self.shown && errors.len() < SHOWN && !self.hidden.contains(&line);
+            let excerpt = shown.then(|| self.excerpt(line, at, span.end));
             errors.push(self.error(line, last_column, place.key, message, excerpt));
         }
         errors.dedup();
+        errors.append(&mut self.others);
         (!errors.is_empty()).then_some(Errors { list: errors })
     }
 

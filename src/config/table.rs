@@ -4,7 +4,7 @@ use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 use crate::config::keys::{self, Keys};
 use crate::config::problems::{Place, Problems, name, quote};
@@ -56,6 +56,14 @@ impl<T> Field<T> {
         }
     }
 
+    /// Where a good value stands.
+    pub(super) fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Given(found) => Some(&found.place),
+            Self::Absent | Self::Wrong => None,
+        }
+    }
+
     /// Reads the value further; `read` records what is wrong where it returns `None`.
     pub(super) fn and_then<U>(self, read: impl FnOnce(T, &Place) -> Option<U>) -> Field<U> {
         match self {
@@ -67,6 +75,15 @@ impl<T> Field<T> {
             },
         }
     }
+}
+
+/// One entry of a table whose keys are the user's own.
+#[derive(Debug)]
+pub(super) struct Entry<'a> {
+    pub(super) key: &'a str,
+    /// Where the key itself stands.
+    pub(super) at: Place,
+    pub(super) value: Found<&'a DeValue<'a>>,
 }
 
 /// One table of the file.
@@ -172,6 +189,41 @@ impl<'a> Table<'a> {
             };
             Some(Self::open(entries, place.clone(), keys, problems))
         })
+    }
+
+    /// The entries of a table whose keys are the user's own, in the order of the file.
+    pub(super) fn entries(
+        &self,
+        key: &str,
+        allowed: &str,
+        problems: &mut Problems<'_>,
+    ) -> Field<Vec<Entry<'a>>> {
+        self.value(key).and_then(|value, place| {
+            let Some(entries) = value.as_table() else {
+                problems.add(place.clone(), values::refuse(&describe(value), allowed));
+                return None;
+            };
+            let entry = |(key, value): (&'a Spanned<DeString<'a>>, &'a Spanned<DeValue<'a>>)| {
+                let called = name(key.get_ref());
+                let found = Found { value: value.get_ref(), place: place.below(&called, value.span()) };
+                Entry { key: key.get_ref(), at: place.below(&called, key.span()), value: found }
+            };
+            let mut entries: Vec<_> = entries.iter().map(entry).collect();
+            entries.sort_by_key(|entry| entry.at.span.as_ref().map_or(0, |span| span.start));
+            Some(entries)
+        })
+    }
+
+    /// One of AWS's words.
+    pub(super) fn word<T: Copy>(
+        &self,
+        key: &str,
+        all: &[T],
+        word: impl Fn(T) -> &'static str + Copy,
+        problems: &mut Problems<'_>,
+    ) -> Field<T> {
+        self.text(key, &values::one_of(all, word), problems)
+            .and_then(|text, place| values::word(text, place, all, word, problems))
     }
 
     /// The items of an array.

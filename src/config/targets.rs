@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::net::{IpAddr, Ipv4Addr};
 
 use toml::de::DeValue;
 
@@ -10,10 +9,37 @@ use crate::config::keys;
 use crate::config::problems::{Place, Problems, quote};
 use crate::config::table::{Field, Found, Table, describe, item};
 use crate::config::values;
-use crate::model::target::{self, TargetDescription};
+use crate::model::protocol::TargetType;
+use crate::model::target::{self, TargetDescription, ZONE};
+use crate::model::target_id;
 
-const TARGET: &str = "\"ip\", \"ip:port\", \"[v6]:port\", \"hostname:port\" or a table { id, port, zone }";
-const ZONE: &str = "1 to 64 characters, none of them a control character";
+/// What a target of this type may be.
+fn one_of(target_type: TargetType) -> &'static str {
+    match target_type {
+        TargetType::Ip => {
+            "\"ip\", \"ip:port\", \"[v6]:port\", \"hostname:port\" or a table { id, port, zone }"
+        }
+        TargetType::Instance => {
+            "\"i-0123456789abcdef0\", \"i-0123456789abcdef0:port\", an ARN, an address or a host name, or a table \
+             { id, port, zone }"
+        }
+        TargetType::Alb => {
+            "the ARN of an Application Load Balancer, \"arn:…:loadbalancer/app/…\" or \"[arn:…]:port\", or a table \
+             { id, port, zone }"
+        }
+        TargetType::Lambda => "the ARN of a Lambda function, \"arn:…:function:…\", or a table { id, zone }",
+    }
+}
+
+/// What the key `id` of such a target may be.
+fn id_of(target_type: TargetType) -> &'static str {
+    match target_type {
+        TargetType::Ip => "an IP address or a host name, without a port",
+        TargetType::Instance => "the id of an instance, an ARN, an IP address or a host name, without a port",
+        TargetType::Alb => "the ARN of an Application Load Balancer",
+        TargetType::Lambda => "the ARN of a Lambda function",
+    }
+}
 
 /// What one item says. The group's port is filled in later, as it may itself be wrong.
 struct Typed {
@@ -25,11 +51,12 @@ struct Typed {
 /// Reads `targets` of a group whose port is `group_port`, or not known because it is missing or wrong.
 pub(super) fn read(
     table: &Table<'_>,
+    target_type: TargetType,
     group_port: Option<u16>,
     problems: &mut Problems<'_>,
 ) -> Vec<TargetDescription> {
     let Field::Given(Found { value: items, place }) =
-        table.array("targets", &format!("an array of {TARGET}"), problems)
+        table.array("targets", &format!("an array of {}", one_of(target_type)), problems)
     else {
         return Vec::new();
     };
@@ -39,16 +66,16 @@ pub(super) fn read(
     for (index, value) in items.iter().enumerate() {
         let at = || item(&place, index, value);
         let typed = match value.get_ref() {
-            DeValue::String(text) => one(text, &at, problems),
+            DeValue::String(text) => one(text, target_type, &at, problems),
             DeValue::Table(entries) => {
-                in_full(&Table::open(entries, at(), &keys::TARGET, problems), problems)
+                in_full(&Table::open(entries, at(), &keys::TARGET, problems), target_type, problems)
             }
             other @ (DeValue::Integer(_)
             | DeValue::Float(_)
             | DeValue::Boolean(_)
             | DeValue::Datetime(_)
             | DeValue::Array(_)) => {
-                problems.add(at(), values::refuse(&describe(other), TARGET));
+                problems.add(at(), values::refuse(&describe(other), one_of(target_type)));
                 None
             }
         };
@@ -60,7 +87,8 @@ pub(super) fn read(
             Entry::Vacant(entry) => _ = entry.insert(value.span().start),
             Entry::Occupied(first) => {
                 let line = problems.line(*first.get());
-                let shown = port.map_or_else(String::new, |port| format!(", port {port},"));
+                let shown =
+                    port.filter(|port| *port > 0).map_or_else(String::new, |port| format!(", port {port},"));
                 problems.add(
                     at(),
                     format!("found {}{shown} a second time; the first is in line {line}", quote(&id)),
@@ -73,36 +101,46 @@ pub(super) fn read(
 }
 
 /// Reads `"id"` or `"id:port"`.
-fn one(text: &str, at: &dyn Fn() -> Place, problems: &mut Problems<'_>) -> Option<Typed> {
-    let typed =
-        target::parse(text).and_then(|(id, port)| usable(&id).map(|()| Typed { id, port, zone: None }));
+fn one(
+    text: &str,
+    target_type: TargetType,
+    at: &dyn Fn() -> Place,
+    problems: &mut Problems<'_>,
+) -> Option<Typed> {
+    let typed = target_id::read(target_type, text).map(|(id, port)| Typed { id, port, zone: None });
+    let allowed = one_of(target_type);
     typed
-        .map_err(|reason| problems.add(at(), format!("found {}: {reason}; allowed: {TARGET}", quote(text))))
+        .map_err(|reason| problems.add(at(), format!("found {}: {reason}; allowed: {allowed}", quote(text))))
         .ok()
 }
 
 /// Reads `{ id, port, zone }`. All three keys are read before any is found wanting.
-fn in_full(table: &Table<'_>, problems: &mut Problems<'_>) -> Option<Typed> {
-    const ID: &str = "an IP address or a host name, without a port";
+fn in_full(table: &Table<'_>, target_type: TargetType, problems: &mut Problems<'_>) -> Option<Typed> {
+    let allowed = id_of(target_type);
     let port = table.number("port", values::PORTS, problems).and_then(|port, _| u16::try_from(port).ok());
+    if let (TargetType::Lambda, Some(place)) = (target_type, port.place()) {
+        problems
+            .clash(place.clone(), "found with a Lambda function; allowed: with any other target".to_owned());
+        return None;
+    }
     let zone = table.text("zone", ZONE, problems).and_then(|zone, place| {
-        let good = (1..=64).contains(&zone.chars().count()) && !zone.contains(char::is_control);
+        let good = target::is_zone(zone);
         if !good {
             problems.add(place.clone(), values::refuse(&quote(zone), ZONE));
         }
         good.then(|| Box::from(zone))
     });
-    let id = table.text("id", ID, problems);
+    let id = table.text("id", allowed, problems);
     if let Field::Absent = id {
-        table.missing("id", ID, problems);
+        table.missing("id", allowed, problems);
     }
     let id = id.and_then(|text, place| {
-        let read = target::parse(text).and_then(|(id, port)| match port {
+        let read = target_id::read(target_type, text).and_then(|(id, port)| match port {
             Some(_) => Err("the port belongs in the key `port`"),
-            None => usable(&id).map(|()| id),
+            None => Ok(id),
         });
         read.map_err(|reason| {
-            problems.add(place.clone(), format!("found {}: {reason}; allowed: {ID}", quote(text)));
+            problems.add(place.clone(), format!("found {}: {reason}; allowed: {allowed}", quote(text)));
         })
         .ok()
     });
@@ -110,22 +148,4 @@ fn in_full(table: &Table<'_>, problems: &mut Problems<'_>) -> Option<Typed> {
         return None;
     }
     Some(Typed { id: id.given()?, port: port.given(), zone: zone.given() })
-}
-
-/// An address that belongs to one machine, as far as the address itself can tell.
-pub(super) fn usable(id: &str) -> Result<(), &'static str> {
-    let Ok(ip) = id.parse::<IpAddr>() else {
-        return Ok(());
-    };
-    // `::ffff:224.0.0.1` is sent where 224.0.0.1 is.
-    let ip = ip.to_canonical();
-    if ip.is_unspecified() {
-        Err("the unspecified address is no target")
-    } else if ip.is_multicast() {
-        Err("a multicast address is no target")
-    } else if ip == Ipv4Addr::BROADCAST {
-        Err("the broadcast address is no target")
-    } else {
-        Ok(())
-    }
 }

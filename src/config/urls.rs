@@ -1,13 +1,13 @@
 //! A configuration without a file: URLs and a few flags make one group named `default`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::config::check::{self, INTERVALS, THRESHOLDS, TIMEOUTS};
+use crate::config::kind::Kind;
 use crate::config::problems::{Place, Problems, name, quote};
 use crate::config::table::{Field, Found};
-use crate::config::targets::usable;
-use crate::config::{Config, Errors, Server, values};
+use crate::config::{Config, Errors, Server, group, values};
 use crate::model::desired::{Desired, DesiredGroup};
 use crate::model::health_check::HealthCheckProtocol;
 use crate::model::protocol::Protocol;
@@ -56,18 +56,20 @@ pub fn from_urls(urls: &[String], flags: &CheckFlags) -> Result<Config, Errors> 
     let targets = targets(&read, &mut problems);
     let first = read.first().map(|url| (url.protocol, url.port, url.path.clone()));
     let (protocol, port, path) = first.unwrap_or_else(|| (HealthCheckProtocol::Http, 80, "/".to_owned()));
-    let mut health_check = typed.meant(&mut problems);
+    let traffic = Protocol::parse(protocol.as_str()).unwrap_or(Protocol::Http);
+    let mut health_check = typed.meant(Kind::application(traffic), &mut problems);
     health_check.protocol = protocol;
     health_check.path = path;
     if let Some(errors) = problems.finish() {
         return Err(errors);
     }
     let name = GroupName::parse("default").map_err(|reason| Errors::of_file("default", reason.to_owned()))?;
-    let traffic = Protocol::parse(protocol.as_str()).unwrap_or(Protocol::Http);
     let group = TargetGroup { health_check, ..TargetGroup::new(name, traffic, port) };
+    let server = Server::default();
+    let group = group::described(group, &server.account, BTreeMap::new());
     let groups =
         vec![DesiredGroup { group: Arc::new(group), targets: targets.into_iter().map(Arc::new).collect() }];
-    Ok(Config { server: Server::default(), desired: Desired { groups, ..Desired::default() } })
+    Ok(Config { server, desired: Desired { groups, ..Desired::default() }, credentials: None })
 }
 
 fn typed(flags: &CheckFlags, problems: &mut Problems<'_>) -> check::Typed {
@@ -83,7 +85,7 @@ fn typed(flags: &CheckFlags, problems: &mut Problems<'_>) -> check::Typed {
             |text, place| values::number(text, place, &THRESHOLDS, problems).and_then(check::count),
         ),
         matcher: flag("--matcher", flags.matcher.as_ref())
-            .and_then(|text, place| values::matcher(text, place, problems)),
+            .and_then(|text, place| values::matcher(text, place, &values::HTTP_CODES, problems)),
         dashes: "--",
         ..check::Typed::default()
     }
@@ -165,7 +167,7 @@ fn parse<'u>(text: &'u str, problems: &mut Problems<'_>) -> Option<Url<'u>> {
         wrong("a fragment (`#`) cannot be sent");
         return None;
     }
-    let (id, port) = match target::parse(authority).and_then(|read| usable(&read.0).map(|()| read)) {
+    let (id, port) = match target::parse(authority).and_then(|read| target::usable(&read.0).map(|()| read)) {
         Ok(read) => read,
         Err(reason) => {
             wrong(reason);

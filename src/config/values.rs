@@ -7,7 +7,6 @@ use std::time::Duration;
 use crate::config::keys;
 use crate::config::problems::{Place, Problems, quote};
 use crate::model::duration;
-use crate::model::health_check::{Close, HealthCheckProtocol};
 use crate::model::matcher::{HIGHEST, LOWEST, Matcher};
 
 /// The whole of a port number.
@@ -60,49 +59,63 @@ pub(super) fn number(
     value
 }
 
-pub(super) fn protocol(
+/// Every word that is allowed, as the end of a sentence: `"A", "B" or "C"`.
+pub(super) fn one_of<T: Copy>(all: &[T], word: impl Fn(T) -> &'static str) -> String {
+    let quoted: Vec<_> = all.iter().map(|one| format!("\"{}\"", word(*one))).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        Some(_) | None => quoted.concat(),
+    }
+}
+
+/// Reads one of the words of `all`, to the letter.
+pub(super) fn word<T: Copy>(
     text: &str,
     place: &Place,
+    all: &[T],
+    word: impl Fn(T) -> &'static str + Copy,
     problems: &mut Problems<'_>,
-) -> Option<HealthCheckProtocol> {
-    let known = [HealthCheckProtocol::Http, HealthCheckProtocol::Https];
-    let words = known.map(HealthCheckProtocol::as_str);
-    let protocol = known.into_iter().find(|protocol| protocol.as_str() == text);
-    if protocol.is_none() {
-        let allowed = words.map(|word| format!("\"{word}\"")).join(" or ");
+) -> Option<T> {
+    let known = all.iter().copied().find(|known| word(*known) == text);
+    if known.is_none() {
+        let words: Vec<_> = all.iter().copied().map(word).collect();
         let hint =
             keys::nearest(text, &words).map_or_else(String::new, |word| format!("; did you mean `{word}`?"));
-        problems.add(place.clone(), refuse(&quote(text), &allowed) + &hint);
+        problems.add(place.clone(), refuse(&quote(text), &one_of(all, word)) + &hint);
     }
-    protocol
+    known
 }
 
-pub(super) const CLOSES: &str = "\"reset\" or \"orderly\"";
+/// Codes of HTTP that a matcher may name in the file.
+pub(super) const HTTP_CODES: RangeInclusive<u16> = LOWEST..=HIGHEST;
+/// Codes of gRPC that a matcher may name (docs/semantics.md, "Matcher").
+pub(super) const GRPC_CODES: RangeInclusive<u16> = 0..=99;
 
-pub(super) fn close(text: &str, place: &Place, problems: &mut Problems<'_>) -> Option<Close> {
-    let close = [Close::Reset, Close::Orderly].into_iter().find(|close| close.as_str() == text);
-    if close.is_none() {
-        problems.add(place.clone(), refuse(&quote(text), CLOSES));
-    }
-    close
-}
-
-pub(super) fn matcher(text: &str, place: &Place, problems: &mut Problems<'_>) -> Option<Matcher> {
+pub(super) fn matcher(
+    text: &str,
+    place: &Place,
+    codes: &RangeInclusive<u16>,
+    problems: &mut Problems<'_>,
+) -> Option<Matcher> {
     let parsed = if text.len() > MATCHER {
         Err(format!("it is longer than {MATCHER} characters"))
     } else {
-        Matcher::parse(text).map_err(|error| error.to_string().escape_debug().to_string())
+        Matcher::parse_within(text, codes).map_err(|error| error.to_string().escape_debug().to_string())
     };
     parsed
         .map_err(|error| {
-            problems.add(place.clone(), format!("found {}: {error}; allowed: {}", quote(text), codes()))
+            let allowed = self::codes(codes);
+            problems.add(place.clone(), format!("found {}: {error}; allowed: {allowed}", quote(text)))
         })
         .ok()
 }
 
 /// What a matcher may be.
-pub(super) fn codes() -> String {
-    format!("codes and ranges of codes from {LOWEST} to {HIGHEST}, such as \"200\" or \"200,202,300-399\"")
+pub(super) fn codes(codes: &RangeInclusive<u16>) -> String {
+    let (low, high) = (codes.start(), codes.end());
+    let such =
+        if codes.contains(&200) { "\"200\" or \"200,202,300-399\"" } else { "\"0\" or \"0,12,14-16\"" };
+    format!("codes and ranges of codes from {low} to {high}, such as {such}")
 }
 
 /// The path of a check, with an optional query (docs/semantics.md, "Health check path").

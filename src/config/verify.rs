@@ -6,13 +6,12 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::RootCertStore;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::ServerName;
 
 use crate::config::problems::{Problems, quote};
 use crate::config::table::{Field, Table};
 use crate::config::values;
+use crate::model::certificates;
 use crate::model::health_check::Verify;
 
 type Roots = Arc<Vec<Vec<u8>>>;
@@ -43,8 +42,8 @@ impl<'r> Authorities<'r> {
         }
         let roots = (self.read)(Path::new(file))
             .map_err(|error| format!("cannot be read: {error}"))
-            .and_then(|pem| parse(&pem))
-            .map(Arc::new);
+            .and_then(|pem| certificates::authorities(&pem))
+            .map(|roots| Arc::new(roots.iter().map(|root| root.to_vec()).collect()));
         self.files.insert(file.to_owned(), roots.clone());
         roots
     }
@@ -78,19 +77,4 @@ pub(super) fn read(
     });
     let (ca_file, roots) = ca_file.given()?;
     Some(Verify { ca_file, roots, server_name: server_name.given() })
-}
-
-fn parse(pem: &[u8]) -> Result<Vec<Vec<u8>>, String> {
-    let mut roots = Vec::new();
-    let mut store = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        let number = roots.len() + 1;
-        let certificate =
-            certificate.map_err(|error| format!("is not PEM in certificate {number}: {error}"))?;
-        store.add(certificate.clone()).map_err(|error| {
-            format!("has a certificate, number {number}, that cannot be trusted: {error}")
-        })?;
-        roots.push(certificate.to_vec());
-    }
-    if roots.is_empty() { Err("holds no certificate".to_owned()) } else { Ok(roots) }
 }

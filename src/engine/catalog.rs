@@ -14,7 +14,7 @@ use crate::model::change::Change;
 use crate::model::description::Origin;
 use crate::model::desired::{Desired, DesiredGroup};
 use crate::model::protocol::TargetType;
-use crate::model::target::{More, Reach, TargetDescription};
+use crate::model::target::{More, Reach, TargetDescription, is_instance};
 use crate::model::target_group::{GroupName, TargetGroup};
 
 /// What identifies a target within its group.
@@ -73,6 +73,17 @@ impl Wish {
     }
 }
 
+/// What takes a change back.
+#[derive(Debug)]
+pub struct Undo(Step);
+
+#[derive(Debug)]
+enum Step {
+    Change(Change),
+    /// The API's group was not there before.
+    Unmake(GroupName),
+}
+
 /// Every group that is wished for.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
@@ -99,15 +110,40 @@ impl Catalog {
         self.wishes.iter().filter(|(_, wish)| wish.group().is_some())
     }
 
-    /// Takes a change in. Gives what takes it back, to be used in the opposite order.
-    pub fn apply(&mut self, change: Change) -> Vec<Change> {
+    /// Every name that anything is wished for.
+    #[must_use]
+    pub fn names(&self) -> Vec<GroupName> {
+        self.wishes.keys().cloned().collect()
+    }
+
+    /// Takes a change in. Gives the steps that take it back, for [`Catalog::undo`].
+    pub fn apply(&mut self, change: Change) -> Vec<Undo> {
+        self.step(change).into_iter().map(Undo).collect()
+    }
+
+    /// Takes changes back; `steps` are in the order in which they were given.
+    pub fn undo(&mut self, steps: Vec<Undo>) {
+        for Undo(step) in steps.into_iter().rev() {
+            match step {
+                Step::Change(change) => _ = self.step(change),
+                Step::Unmake(name) => {
+                    if let Some(wish) = self.wishes.get_mut(&name) {
+                        wish.api = None;
+                    }
+                    self.tidy(&name);
+                }
+            }
+        }
+    }
+
+    fn step(&mut self, change: Change) -> Vec<Step> {
         match change {
             Change::PutGroup(group) => {
                 let name = group.name.clone();
                 let wish = self.wishes.entry(name.clone()).or_default();
                 match wish.api.replace(group) {
-                    Some(before) => vec![Change::PutGroup(before)],
-                    None => vec![Change::DeleteGroup(name)],
+                    Some(before) => vec![Step::Change(Change::PutGroup(before))],
+                    None => vec![Step::Unmake(name)],
                 }
             }
             Change::DeleteGroup(name) => {
@@ -115,7 +151,7 @@ impl Catalog {
                 let before = wish.api.take().map(Change::PutGroup);
                 let targets = std::mem::take(&mut wish.registered).into_values();
                 let back = targets.map(|target| Change::Register(name.clone(), target));
-                let undo = before.into_iter().chain(back).collect();
+                let undo = before.into_iter().chain(back).map(Step::Change).collect();
                 self.tidy(&name);
                 undo
             }
@@ -123,20 +159,20 @@ impl Catalog {
                 let identity = (target.id.clone(), target.port);
                 let wish = self.wishes.entry(name.clone()).or_default();
                 match wish.registered.insert(identity, Arc::clone(&target)) {
-                    Some(before) => vec![Change::Register(name, before)],
-                    None => vec![Change::Deregister {
+                    Some(before) => vec![Step::Change(Change::Register(name, before))],
+                    None => vec![Step::Change(Change::Deregister {
                         group: name,
                         id: target.id.clone(),
                         port: target.port,
                         drain_ends: Default::default(),
-                    }],
+                    })],
                 }
             }
             Change::Deregister { group, id, port, .. } => {
                 let wish = self.wishes.get_mut(&group);
                 let before = wish.and_then(|wish| wish.registered.remove(&(id, port)));
                 self.tidy(&group);
-                before.map(|target| Change::Register(group, target)).into_iter().collect()
+                before.map(|target| Step::Change(Change::Register(group, target))).into_iter().collect()
             }
         }
     }
@@ -213,8 +249,5 @@ fn is_checkable(group: &TargetGroup) -> bool {
     group.target_type != TargetType::Lambda
 }
 
-/// Whether a text is the id of an instance, which is no host name even where it could be one.
-fn is_instance(id: &str) -> bool {
-    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    id.strip_prefix("i-").is_some_and(|rest| rest.len() >= 8 && rest.bytes().all(hex))
-}
+#[cfg(test)]
+mod tests;

@@ -153,6 +153,32 @@ impl Failure {
         }
     }
 
+    /// The number some kinds carry: a TLS alert or a status code.
+    #[must_use]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "few kinds carry one, and a test finds a new kind that does"
+    )]
+    pub fn detail(self) -> Option<u16> {
+        match self {
+            Self::TlsAlert(alert) => Some(u16::from(alert)),
+            Self::StatusMismatch(status) => Some(status),
+            _ => None,
+        }
+    }
+
+    /// Reads [`Naming::label`] and [`Failure::detail`] back. A number that no such failure carries is no failure.
+    #[must_use]
+    pub fn from_label(label: &str, detail: Option<u16>) -> Option<Self> {
+        let plain = Self::ALL.into_iter().find(|one| one.naming().label == label)?;
+        match (plain, detail) {
+            (Self::TlsAlert(_), Some(alert)) => u8::try_from(alert).ok().map(Self::TlsAlert),
+            (Self::StatusMismatch(_), Some(status)) => Some(Self::StatusMismatch(status)),
+            (one, None) if one.detail().is_none() => Some(one),
+            _ => None,
+        }
+    }
+
     /// The names of this failure.
     #[must_use]
     pub fn naming(self) -> Naming {
@@ -259,6 +285,23 @@ mod tests {
         }
         let labels: std::collections::BTreeSet<_> = NAMINGS.iter().map(|naming| naming.label).collect();
         assert_eq!(labels.len(), Failure::KINDS);
+    }
+
+    #[test]
+    fn every_failure_is_read_back_from_its_label_and_number() {
+        let more = [Failure::TlsAlert(40), Failure::TlsAlert(u8::MAX), Failure::StatusMismatch(503)];
+        for failure in Failure::ALL.into_iter().chain(more) {
+            // Whatever carries something says so, or it would come back without.
+            assert_eq!(format!("{failure:?}").contains('('), failure.detail().is_some(), "{failure:?}");
+            let label = failure.naming().label;
+            assert_eq!(Failure::from_label(label, failure.detail()), Some(failure));
+            let other = if failure.detail().is_some() { None } else { Some(7) };
+            assert_eq!(Failure::from_label(label, other), None, "{failure:?}");
+        }
+        assert_eq!(
+            (Failure::from_label("", None), Failure::from_label("tls_alert", Some(256))),
+            (None, None)
+        );
     }
 
     #[test]

@@ -54,6 +54,12 @@ impl State {
             Self::Unavailable => "unavailable",
         }
     }
+
+    /// Reads AWS's word, to the letter.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
 }
 
 impl fmt::Display for State {
@@ -133,6 +139,12 @@ impl Reason {
         }
     }
 
+    /// Reads AWS's word, to the letter.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
+    }
+
     /// The description AWS gives with this reason where it does not depend on the failed check
     /// (docs/semantics.md, "Reasons").
     #[must_use]
@@ -200,5 +212,21 @@ impl TargetHealth {
             Some(failure) => Some(failure.description()),
             None => self.reason.map(|reason| reason.description().to_owned()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_is_read_back() {
+        for state in State::ALL {
+            assert_eq!(State::parse(state.as_str()), Some(state));
+        }
+        for reason in Reason::ALL {
+            assert_eq!(Reason::parse(reason.as_str()), Some(reason));
+        }
+        assert_eq!((State::parse("Healthy"), Reason::parse("")), (None, None));
     }
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use crate::model::matcher::Matcher;
 
+mod kind;
+
 /// The protocol a check speaks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum HealthCheckProtocol {

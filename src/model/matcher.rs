@@ -48,6 +48,18 @@ impl Matcher {
         Ok(Self { text: text.to_owned(), ranges })
     }
 
+    /// The matcher of one code.
+    #[must_use]
+    pub fn one(code: u16) -> Self {
+        Self { text: code.to_string(), ranges: vec![(code, code)] }
+    }
+
+    /// The matcher of one range, both ends included.
+    #[must_use]
+    pub fn range(low: u16, high: u16) -> Self {
+        Self { text: format!("{low}-{high}"), ranges: vec![(low, high)] }
+    }
+
     /// Whether `code` counts as success.
     #[must_use]
     pub fn contains(&self, code: u16) -> bool {

@@ -1,7 +1,10 @@
 //! One registration: an address or a name, a port, perhaps a zone.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::model::target_group::TargetGroup;
+use crate::model::target_id;
 
 /// One registered target. Identity is the pair of `id` and `port`; `zone` is told, not compared.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -100,7 +103,7 @@ pub fn parse(text: &str) -> Result<(Box<str>, Option<u16>), &'static str> {
         let ip: std::net::Ipv6Addr = host.parse().map_err(|_| "between brackets stands no IPv6 address")?;
         return Ok((ip.to_string().into(), port));
     }
-    if let Ok(ip) = host.parse::<std::net::Ipv4Addr>() {
+    if let Ok(ip) = host.parse::<Ipv4Addr>() {
         return Ok((ip.to_string().into(), port));
     }
     if host.contains(':') {
@@ -109,7 +112,46 @@ pub fn parse(text: &str) -> Result<(Box<str>, Option<u16>), &'static str> {
     Ok((parse_name(host)?, port))
 }
 
-fn parse_port(text: &str) -> Result<u16, &'static str> {
+/// Reads a target as it is named in a group: by the kind of ids the group has, with the group's port where it names none.
+///
+/// # Errors
+/// A sentence fragment that says what is wrong with the text.
+pub fn parse_for(group: &TargetGroup, text: &str) -> Result<TargetDescription, &'static str> {
+    let (id, port) = target_id::read(group.target_type, text)?;
+    Ok(TargetDescription::new(&id, port.unwrap_or(group.port)))
+}
+
+/// An address that belongs to one machine, as far as the address itself can tell; a host name always is.
+///
+/// # Errors
+/// A sentence fragment that says why it is no target.
+pub fn usable(id: &str) -> Result<(), &'static str> {
+    let Ok(ip) = id.parse::<IpAddr>() else {
+        return Ok(());
+    };
+    // `::ffff:224.0.0.1` is sent where 224.0.0.1 is.
+    let ip = ip.to_canonical();
+    if ip.is_unspecified() {
+        Err("the unspecified address is no target")
+    } else if ip.is_multicast() {
+        Err("a multicast address is no target")
+    } else if ip == Ipv4Addr::BROADCAST {
+        Err("the broadcast address is no target")
+    } else {
+        Ok(())
+    }
+}
+
+/// What an availability zone may be.
+pub const ZONE: &str = "1 to 64 characters, none of them a control character";
+
+/// Whether a text may be an availability zone.
+#[must_use]
+pub fn is_zone(text: &str) -> bool {
+    (1..=64).contains(&text.chars().count()) && !text.contains(char::is_control)
+}
+
+pub(super) fn parse_port(text: &str) -> Result<u16, &'static str> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse::<u16>() {
         Ok(port) if digits && port != 0 => Ok(port),
@@ -134,6 +176,13 @@ fn parse_name(host: &str) -> Result<Box<str>, &'static str> {
         return Err("neither an IP address nor a host name");
     }
     Ok(name.to_ascii_lowercase().into())
+}
+
+/// Whether a text is the id of an instance, which is no host name even where it could be one.
+#[must_use]
+pub fn is_instance(id: &str) -> bool {
+    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    id.strip_prefix("i-").is_some_and(|rest| rest.len() >= 8 && rest.bytes().all(hex))
 }
 
 #[cfg(test)]

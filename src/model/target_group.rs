@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::arn::Account;
 use crate::model::description::Description;
 use crate::model::health_check::HealthCheck;
 use crate::model::protocol::{Protocol, ProtocolVersion, TargetType};
@@ -48,6 +49,9 @@ impl GroupName {
     /// The rule that is broken.
     pub fn parse_shown(text: &str) -> Result<Self, &'static str> {
         match text.rsplit_once(':') {
+            Some((region, _)) if !Account::is_region(region) => {
+                Err("before the colon stands a region: lower-case letters, digits and hyphens")
+            }
             Some((region, name)) => Ok(Self::parse(name)?.in_region(region)),
             None => Self::parse(text),
         }

@@ -3,92 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
 use crate::model::health::{State, TargetHealth};
 use crate::model::outcome::{Outcome, Report};
-use crate::model::protocol::Protocol;
 use crate::model::target::TargetDescription;
-use crate::model::target_group::MinimumHealthy;
 use crate::model::tick::Tick;
-use crate::runtime::view::{Counts, Listing, Record, Seen, Snapshot, Streak, fail_open, timestamp};
+use crate::output::guard::Refusal;
+use crate::runtime::view::{Listing, Record, Seen, Snapshot, Streak, timestamp};
 
-/// A list of groups.
-#[derive(Debug, Serialize)]
-pub struct Groups {
-    /// Every group, by name.
-    pub target_groups: Vec<Group>,
-}
+mod group;
 
-/// One group.
-#[derive(Debug, Serialize)]
-pub struct Group {
-    name: String,
-    protocol: Option<&'static str>,
-    port: u16,
-    health_check: HealthCheck,
-    attributes: Attributes,
-    targets: StateCounts,
-    fail_open: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct HealthCheck {
-    enabled: bool,
-    protocol: &'static str,
-    port: String,
-    path: String,
-    interval: f64,
-    timeout: f64,
-    healthy_threshold: u8,
-    unhealthy_threshold: u8,
-    initial_healthy_threshold: u8,
-    matcher: String,
-    stale_after: f64,
-    close: &'static str,
-    tls_resumption: bool,
-    verify: Option<Verify>,
-}
-
-#[derive(Debug, Serialize)]
-struct Verify {
-    ca_file: String,
-    server_name: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct Attributes {
-    deregistration_delay: f64,
-    in_use: bool,
-    dns_failover: Minimum,
-    unhealthy_state_routing: Minimum,
-}
-
-/// `null` is AWS's `off`.
-#[derive(Debug, Serialize)]
-struct Minimum {
-    minimum_healthy_targets_count: Option<u32>,
-    minimum_healthy_targets_percentage: Option<u8>,
-}
-
-impl From<MinimumHealthy> for Minimum {
-    fn from(minimum: MinimumHealthy) -> Self {
-        Self {
-            minimum_healthy_targets_count: minimum.count,
-            minimum_healthy_targets_percentage: minimum.percentage,
-        }
-    }
-}
-
-/// How many targets are in each state, every state named.
-#[derive(Debug)]
-struct StateCounts(Counts);
-
-impl Serialize for StateCounts {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(State::ALL.map(|state| (state.as_str(), self.0.of(state))))
-    }
-}
+pub use crate::output::json::group::{Group, Groups, group, groups};
 
 /// A list of targets.
 #[derive(Debug, Serialize)]
@@ -141,51 +71,6 @@ struct Phases {
     response: Option<f64>,
 }
 
-/// A group as it is shown.
-#[must_use]
-pub fn group(snapshot: &Snapshot, listing: &Listing) -> Group {
-    let (group, counts) = (&listing.group, snapshot.counts(listing));
-    let (check, attributes) = (&group.health_check, &group.attributes);
-    Group {
-        name: group.name.to_string(),
-        protocol: group.protocol.map(Protocol::as_str),
-        port: group.port,
-        health_check: HealthCheck {
-            enabled: check.enabled,
-            protocol: check.protocol.as_str(),
-            port: check.port.to_string(),
-            path: check.path.clone(),
-            interval: check.interval.as_secs_f64(),
-            timeout: check.timeout.as_secs_f64(),
-            healthy_threshold: check.healthy_threshold.get(),
-            unhealthy_threshold: check.unhealthy_threshold.get(),
-            initial_healthy_threshold: check.initial_healthy_threshold.get(),
-            matcher: check.matcher.to_string(),
-            stale_after: check.stale_after.as_secs_f64(),
-            close: check.close.as_str(),
-            tls_resumption: check.tls_resumption,
-            verify: check.verify.as_ref().map(|verify| Verify {
-                ca_file: verify.ca_file.clone(),
-                server_name: verify.server_name.clone(),
-            }),
-        },
-        attributes: Attributes {
-            deregistration_delay: attributes.deregistration_delay.as_secs_f64(),
-            in_use: attributes.in_use,
-            dns_failover: attributes.dns_failover.into(),
-            unhealthy_state_routing: attributes.unhealthy_state_routing.into(),
-        },
-        fail_open: fail_open(group, &counts),
-        targets: StateCounts(counts),
-    }
-}
-
-/// Every group.
-#[must_use]
-pub fn groups(snapshot: &Snapshot) -> Groups {
-    Groups { target_groups: snapshot.groups.values().map(|listing| group(snapshot, listing)).collect() }
-}
-
 /// Every target of a group that is registered or draining.
 #[must_use]
 pub fn targets(snapshot: &Snapshot, listing: &Listing) -> Targets {
@@ -201,17 +86,21 @@ pub fn list<'a>(snapshot: &Snapshot, listing: &Listing, seen: impl Iterator<Item
 /// The targets asked for by name; one that is not registered is `unused` / `Target.NotRegistered`.
 #[must_use]
 pub fn named(snapshot: &Snapshot, listing: &Listing, names: &[(Box<str>, Option<u16>)]) -> Targets {
-    let one = |(id, port): &(Box<str>, Option<u16>)| {
+    let named = |(id, port): &(Box<str>, Option<u16>)| {
         let port = port.unwrap_or(listing.group.port);
-        let seen = listing.find(id, port).and_then(|listed| snapshot.target(listing, listed));
-        match seen {
-            Some(seen) => target(listing, &seen),
-            None => {
-                unregistered(listing, &TargetDescription { id: id.clone(), port, zone: None, more: None })
-            }
-        }
+        one(snapshot, listing, &TargetDescription::new(id, port))
     };
-    Targets { time: time(snapshot.now), targets: names.iter().map(one).collect() }
+    Targets { time: time(snapshot.now), targets: names.iter().map(named).collect() }
+}
+
+/// One target asked for by name; `unused` / `Target.NotRegistered` if it is not registered.
+#[must_use]
+pub fn one(snapshot: &Snapshot, listing: &Listing, description: &TargetDescription) -> Target {
+    let listed = listing.find(&description.id, description.port);
+    match listed.and_then(|listed| snapshot.target(listing, listed)) {
+        Some(seen) => target(listing, &seen),
+        None => unregistered(listing, description),
+    }
 }
 
 /// A target as it is shown.
@@ -328,6 +217,16 @@ impl ErrorBody {
         };
         Self::new("target_group_not_found", message)
     }
+}
+
+/// An answer that says why a request is refused.
+#[must_use]
+pub fn refused((status, code, message): Refusal) -> Response {
+    let mut response = (status, Json(ErrorBody::new(code, message))).into_response();
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
 }
 
 /// The listing of a group, or what to say if there is none.

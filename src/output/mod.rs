@@ -2,13 +2,19 @@
 //!
 //! A handler owns no state and changes nothing itself; a client that hangs up leaves nothing half done.
 
+pub mod body;
+pub mod elbv2;
 pub mod events;
 pub mod guard;
 pub mod json;
 pub mod list;
 pub mod metrics;
 pub mod page;
+pub mod registration;
 pub mod routes;
 pub mod server;
+pub mod sigv4;
 pub mod sse;
+pub mod tls;
+pub mod transitions;
 pub mod watch;

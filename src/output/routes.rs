@@ -12,12 +12,17 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 
+use crate::model::credential::Access;
+use crate::model::past::History;
 use crate::model::target;
-use crate::output::guard::{Guard, Refusal};
-use crate::output::json::{self, ErrorBody};
+use crate::output::elbv2::error::ApiError;
+use crate::output::elbv2::{self, Api, Call};
+use crate::output::guard::{self, Guard, is_aws_call};
+use crate::output::json::{self, refused};
 use crate::output::metrics::Metrics;
-use crate::output::{events, list, page, watch};
+use crate::output::{body, events, list, page, registration, transitions, watch};
 use crate::runtime::view::{EventId, View};
+use crate::runtime::writer::Writer;
 
 /// Takes the configuration anew; answers when it is live, or with every error.
 pub type Reload = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<String, String>> + Send>> + Send + Sync>;
@@ -32,6 +37,14 @@ pub struct App {
     pub reload: Reload,
     /// Who may ask.
     pub guard: Guard,
+    /// The ELBv2 API.
+    pub elbv2: Api,
+    /// Where wishes go.
+    pub writer: Writer,
+    /// Targets that may be registered in a group through the APIs.
+    pub targets_per_group: u32,
+    /// Where transitions of long ago are kept; `None` where only the latest are, in memory.
+    pub history: Option<Arc<dyn History>>,
 }
 
 impl std::fmt::Debug for App {
@@ -45,7 +58,7 @@ type Shared = State<Arc<App>>;
 /// Mounts every route.
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
-        .route("/", get(landing))
+        .route("/", get(root).post(aws))
         .route("/metrics", get(metrics))
         .route("/-/healthy", get(async || "tgprobe is healthy.\n"))
         .route("/-/ready", get(ready))
@@ -53,6 +66,11 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/target-groups", get(groups))
         .route("/api/v1/target-groups/{name}", get(group))
         .route("/api/v1/target-groups/{name}/targets", get(targets))
+        .route(
+            "/api/v1/target-groups/{name}/targets/{target}",
+            get(target_by_name).put(register).delete(deregister),
+        )
+        .route("/api/v1/target-groups/{name}/transitions", get(past))
         .route("/api/v1/events", get(follow_events))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
@@ -61,18 +79,58 @@ pub fn router(app: Arc<App>) -> Router {
 }
 
 async fn admit(State(app): Shared, request: Request, next: Next) -> Response {
-    match app.guard.admit(request.headers()) {
+    let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+    let admitted = app.guard.admit(headers).and_then(|()| {
+        // An AWS call is admitted where its body has been read, and refused in its own words.
+        if is_aws_call(method, uri) {
+            Ok(())
+        } else {
+            app.guard.admit_read(method, uri, headers, app.view.clock.wall())
+        }
+    });
+    match admitted {
         Ok(()) => next.run(request).await,
+        // Clients of AWS understand only its own form.
+        Err((status, _, message)) if is_aws_call(method, uri) => {
+            elbv2::refuse(&app.elbv2, &ApiError::with_status(status, "AccessDenied", message))
+        }
         Err(refusal) => refused(refusal),
     }
 }
 
-fn refused((status, code, message): Refusal) -> Response {
-    (status, Json(ErrorBody::new(code, message))).into_response()
+async fn root(state: Shared, request: Request) -> Response {
+    if is_aws_call(request.method(), request.uri()) {
+        aws(state, request).await
+    } else {
+        landing(state, request)
+    }
 }
 
-async fn landing(State(app): Shared) -> Html<String> {
-    Html(page::render(&app.view.snapshot()))
+/// A call of the ELBv2 API.
+async fn aws(State(app): Shared, request: Request) -> Response {
+    let call = match Call::read(request, &app.view).await {
+        Ok(call) => call,
+        Err(error) => return elbv2::refuse(&app.elbv2, &error),
+    };
+    match app.guard.admit_aws(&call.parts, &call.body, app.view.clock.wall()) {
+        Ok(guard::Caller { access, region }) => {
+            let caller = elbv2::Caller { region, writes: access == Access::ReadWrite };
+            elbv2::answer(&app.elbv2, &call, &caller).await
+        }
+        Err(error) => {
+            let error = ApiError::with_status(error.status(), error.code(), error.message());
+            elbv2::refuse(&app.elbv2, &error)
+        }
+    }
+}
+
+fn landing(State(app): Shared, request: Request) -> Response {
+    // Here whatever speaks AWS's protocol and was answered by nothing else is a reader like any other.
+    let now = app.view.clock.wall();
+    if let Err(refusal) = app.guard.admit_read(request.method(), request.uri(), request.headers(), now) {
+        return refused(refusal);
+    }
+    Html(page::render(&app.view.snapshot())).into_response()
 }
 
 async fn metrics(State(app): Shared) -> Response {
@@ -96,8 +154,8 @@ async fn ready(State(app): Shared) -> Response {
         .into_response()
 }
 
-async fn reload(State(app): Shared) -> Response {
-    if let Err(refusal) = app.guard.admit_write() {
+async fn reload(State(app): Shared, headers: HeaderMap) -> Response {
+    if let Err(refusal) = app.guard.admit_write(&headers) {
         return refused(refusal);
     }
     match (app.reload)().await {
@@ -158,6 +216,60 @@ async fn targets(
         return list::respond(snapshot, listing);
     }
     Json(json::named(&snapshot, listing, &names)).into_response()
+}
+
+async fn target_by_name(State(app): Shared, Path((name, target)): Path<(String, String)>) -> Response {
+    let snapshot = app.view.snapshot();
+    let listing = match json::find(&snapshot, &name) {
+        Ok(listing) => listing,
+        Err(error) => return (StatusCode::NOT_FOUND, Json(error)).into_response(),
+    };
+    match target::parse_for(&listing.group, &target) {
+        Ok(target) => Json(json::one(&snapshot, listing, &target)).into_response(),
+        Err(reason) => bad(format!("The target is `{target}`: {reason}.")),
+    }
+}
+
+/// Bytes of the body of a registration.
+const REGISTRATION: usize = 16 * 1_024;
+
+async fn register(
+    State(app): Shared,
+    Path((name, target)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    if let Err(refusal) = app.guard.admit_write(request.headers()) {
+        return refused(refusal);
+    }
+    let bytes = body::read(&app.view, request.into_body(), REGISTRATION, body::TIMEOUT).await;
+    match bytes.and_then(|bytes| registration::Body::read(&bytes)) {
+        Ok(body) => {
+            registration::put(&app.view, &app.writer, app.targets_per_group, &name, &target, body).await
+        }
+        Err(refusal) => refused(refusal),
+    }
+}
+
+async fn deregister(
+    State(app): Shared,
+    Path((name, target)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    if let Err(refusal) = app.guard.admit_write(&headers) {
+        return refused(refusal);
+    }
+    registration::delete(&app.view, &app.writer, &name, &target).await
+}
+
+async fn past(
+    State(app): Shared,
+    Path(name): Path<String>,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Response {
+    match transitions::read(&app.view, &name, &query) {
+        Ok(ask) => transitions::respond(Arc::clone(&app.view), app.history.clone(), ask).await,
+        Err(refusal) => refused(refusal),
+    }
 }
 
 async fn follow_events(

@@ -29,6 +29,14 @@ impl Clock {
         Tick(millis(self.unix.saturating_add(self.elapsed())))
     }
 
+    /// The machine's own time at this moment, which may step. For times that others set, such as that of a signature:
+    /// the steady clock does not count the time this machine slept.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+    pub fn wall(&self) -> Tick {
+        Tick(millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()))
+    }
+
     /// How long it is until `at`; zero once it is past.
     #[must_use]
     pub fn until(&self, at: Tick) -> Duration {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 use crate::model::health::{State, TargetHealth};
+use crate::model::past::{Ask, Past};
 use crate::model::target::TargetDescription;
 use crate::model::target_group::GroupName;
 use crate::model::tick::Tick;
@@ -125,6 +126,28 @@ impl Journal {
     #[must_use]
     pub fn newest(&self) -> EventId {
         EventId { boot: self.boot, number: *self.newest.borrow() }
+    }
+
+    /// The transitions asked for, the latest first, as far as they are kept here.
+    #[must_use]
+    pub fn history(&self, ask: &Ask) -> Vec<Past> {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = |entry: &&Arc<Entry>| {
+            let target = (&entry.target.id, entry.target.port);
+            entry.group.as_str() == &*ask.group
+                && ask.before.is_none_or(|before| entry.id.number < before)
+                && ask.target.as_ref().is_none_or(|(id, port)| (id, *port) == target)
+        };
+        let found = lines.iter().rev().flatten().filter(asked).take(ask.limit);
+        let past = |entry: &Arc<Entry>| Past {
+            number: entry.id.number,
+            at: entry.at,
+            id: entry.target.id.clone(),
+            port: entry.target.port,
+            from: entry.from,
+            to: entry.to,
+        };
+        found.map(past).collect()
     }
 
     /// Tells when something has been written since it was last looked at.

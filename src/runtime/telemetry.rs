@@ -3,7 +3,7 @@
 //! Plain relaxed atomics, read a few times a minute, so a scrape costs the probing threads nothing and no count is ever
 //! lost. A shard's are written by its own thread, a group's by the threads of all shards that have targets of it.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::model::failure::Failure;
@@ -40,6 +40,21 @@ impl Counter {
     pub fn value(&self) -> u64 {
         self.0.load(Relaxed)
     }
+}
+
+/// What has been counted of the store. Of no meaning in a process that has none.
+#[derive(Debug, Default)]
+pub struct StoreStats {
+    /// Whether there is one.
+    pub present: AtomicBool,
+    /// Whether the latest write succeeded; until the first one whether it could be opened.
+    pub healthy: AtomicBool,
+    /// Writes that succeeded.
+    pub writes: Counter,
+    /// Writes that failed.
+    pub failures: Counter,
+    /// Transitions that are in no journal of the store, because it could not be written for long.
+    pub transitions_lost: Counter,
 }
 
 /// A histogram with fixed bounds.

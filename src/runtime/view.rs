@@ -29,7 +29,7 @@ pub use crate::runtime::clock::{Clock, timestamp};
 pub use crate::runtime::journal::{Entry, EventId, Journal, Resume};
 pub use crate::runtime::record::{Lookup, Record};
 pub use crate::runtime::slots::{Records, Slots};
-pub use crate::runtime::telemetry::{GroupStats, Histogram, ShardStats};
+pub use crate::runtime::telemetry::{GroupStats, Histogram, ShardStats, StoreStats};
 
 use crate::model::health::{Reason, State, TargetHealth};
 use crate::model::target::TargetDescription;
@@ -57,6 +57,8 @@ pub struct View {
     pub config: ConfigStatus,
     /// What each shard has counted.
     pub shard_stats: Vec<Arc<ShardStats>>,
+    /// What has been counted of the store.
+    pub store: StoreStats,
     listings: ArcSwap<BTreeMap<GroupName, Arc<Listing>>>,
     group_stats: ArcSwap<BTreeMap<GroupName, Arc<GroupStats>>>,
     shards: Vec<Arc<Published>>,
@@ -75,6 +77,7 @@ impl View {
             journal: Journal::new(clock.now()),
             config: ConfigStatus::default(),
             shard_stats: (0..shards).map(|_| Arc::default()).collect(),
+            store: StoreStats::default(),
             listings: ArcSwap::default(),
             group_stats: ArcSwap::default(),
             shards: (0..shards).map(|_| Arc::default()).collect(),

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::engine::catalog::Undo;
 pub use crate::engine::catalog::{Catalog, Wish};
 use crate::engine::registry::Changes;
 use crate::model::arn::Account;
@@ -146,7 +147,7 @@ struct Task<K> {
 #[derive(Default)]
 struct Batch {
     changes: Vec<Change>,
-    undo: Vec<Change>,
+    undo: Vec<Undo>,
     touched: BTreeSet<GroupName>,
     deleted: Vec<GroupName>,
     answers: Vec<oneshot::Sender<Result<(), String>>>,
@@ -155,6 +156,7 @@ struct Batch {
 impl<K: Keeper> Task<K> {
     async fn run(mut self, mut asked: mpsc::Receiver<Ask>) {
         let mut asks = Vec::new();
+        let mut first = true;
         while asked.recv_many(&mut asks, TOGETHER).await > 0 {
             let mut batch = Batch::default();
             for ask in asks.drain(..) {
@@ -162,7 +164,11 @@ impl<K: Keeper> Task<K> {
                     Ask::Call(decide, answer) => self.decide(decide, answer, &mut batch),
                     Ask::File(desired, answer) => {
                         self.carry_out(std::mem::take(&mut batch)).await;
-                        let touched = self.catalog.apply_file(desired);
+                        let mut touched = self.catalog.apply_file(desired);
+                        // What is known from before the start becomes live with the first file.
+                        if std::mem::take(&mut first) {
+                            touched = self.catalog.names();
+                        }
                         if let Some(changes) = self.make_live(touched, Vec::new(), true).await {
                             // Whoever asked may have gone away; the set is live all the same.
                             _ = answer.send(changes);
@@ -188,7 +194,7 @@ impl<K: Keeper> Task<K> {
                 }
             }
             batch.changes.push(change.clone());
-            batch.undo.extend(self.catalog.apply(change).into_iter().rev());
+            batch.undo.extend(self.catalog.apply(change));
         }
         batch.answers.push(answer);
     }
@@ -200,7 +206,7 @@ impl<K: Keeper> Task<K> {
             outcome = self.keeper.keep(changes).await;
             if outcome.is_err() {
                 // Later calls of the batch were decided by what earlier ones changed, so all of them are taken back.
-                undo.into_iter().rev().for_each(|change| _ = self.catalog.apply(change));
+                self.catalog.undo(undo);
             } else if self.make_live(touched, deleted, false).await.is_none() {
                 return;
             }
@@ -230,3 +236,6 @@ impl<K: Keeper> Task<K> {
         live.await.ok()
     }
 }
+
+#[cfg(test)]
+mod tests;

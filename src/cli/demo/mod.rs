@@ -40,10 +40,15 @@ pub fn run(args: &DemoArgs) -> Exit {
         let group = Arc::new(group()?);
         let desired = desired(&group, &backends, true);
         let server = Server { listen: args.listen, ..Server::default() };
-        let running = serve::start(Config { server, desired }, None).await.map_err(|trouble| Trouble {
-            message: trouble.message.map(|text| format!("{text}; try `tgprobe demo --listen 127.0.0.1:0`")),
-            ..trouble
-        })?;
+        let running =
+            serve::start(Config { server, desired, ..Config::default() }, None).await.map_err(|trouble| {
+                Trouble {
+                    message: trouble
+                        .message
+                        .map(|text| format!("{text}; try `tgprobe demo --listen 127.0.0.1:0`")),
+                    ..trouble
+                }
+            })?;
         term::out(&format!("tgprobe listening on http://{}", running.address))?;
         term::out(&introduction(&group, &running))?;
         let shown = show(&running, &group, &backends, args.duration).await;

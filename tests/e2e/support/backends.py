@@ -139,6 +139,8 @@ class Plain:
 
     def __init__(self, status=200, port=0):
         self.status, self.requests = status, []
+        self._answers = threading.Event()
+        self._answers.set()
         self._listener = socket.create_server(("127.0.0.1", port))
         self.port = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -164,14 +166,24 @@ class Plain:
                             break
                         request += piece
                     self.requests.append(request.decode(errors="replace"))
+                    self._answers.wait(30)
                     body = json.dumps({"status": self.status}).encode()
                     head = f"HTTP/1.1 {self.status} Status\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
                     peer.sendall(head.encode() + body)
                 except OSError:
                     continue
 
+    def hold(self):
+        """Keeps every answer back from now on."""
+        self._answers.clear()
+
+    def release(self):
+        """Answers again, also what was held back."""
+        self._answers.set()
+
     def stop(self):
         """Closes the listener; from now on connections are refused."""
+        self._answers.set()
         # `shutdown` wakes the thread out of `accept`, where a plain `close` would leave it with the socket open.
         try:
             self._listener.shutdown(socket.SHUT_RDWR)

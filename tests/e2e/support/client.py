@@ -52,19 +52,26 @@ class Answer:
 
 
 class Client:
-    """Requests to one host and port, each on a connection of its own."""
+    """Requests to one host and port, each on a connection of its own; over TLS with `context`, an `ssl.SSLContext`."""
 
-    def __init__(self, host, port, namespace=None):
-        self.host, self.port, self.namespace = host, port, namespace
+    def __init__(self, host, port, namespace=None, context=None):
+        self.host, self.port, self.namespace, self.context = host, port, namespace, context
 
-    def _send(self, method, path, headers, timeout):
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=timeout)
-        inside(self.namespace, connection.connect)
-        connection.request(method, path, headers=headers or {})
-        return connection, connection.getresponse()
+    def _send(self, method, path, headers, timeout, body=None):
+        if self.context:
+            connection = http.client.HTTPSConnection(self.host, self.port, timeout=timeout, context=self.context)
+        else:
+            connection = http.client.HTTPConnection(self.host, self.port, timeout=timeout)
+        try:
+            inside(self.namespace, connection.connect)
+            connection.request(method, path, body, headers or {})
+            return connection, connection.getresponse()
+        except BaseException:
+            connection.close()
+            raise
 
-    def request(self, method, path, headers=None, timeout=10):
-        connection, response = self._send(method, path, headers, timeout)
+    def request(self, method, path, headers=None, timeout=10, body=None):
+        connection, response = self._send(method, path, headers, timeout, body)
         try:
             return Answer(response)
         finally:

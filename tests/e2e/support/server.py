@@ -40,22 +40,35 @@ def config(*groups, **server):
 class Server(Process):
     """`tgprobe serve` over a file in a folder of the test's own.
 
-    `prefix` is put before the command and `options` after it, `stderr` is where the log goes.
+    `prefix` is put before the command and `options` after it, `stderr` is where the log goes, `environment` is added to
+    ours, and `context` is what to ask it with over TLS.
     """
 
-    def __init__(self, binary, folder, text, namespace=None, prefix=(), stderr=None, options=()):
+    def __init__(
+        self,
+        binary,
+        folder,
+        text,
+        namespace=None,
+        prefix=(),
+        stderr=None,
+        options=(),
+        environment=None,
+        context=None,
+    ):
         self.binary, self.file, self.namespace = binary, folder / "tgprobe.toml", namespace
         self.file.write_text(text)
         prefix = [*(namespace.enter if namespace else []), *prefix]
         env = {key: value for key, value in os.environ.items() if not key.startswith(("TGPROBE_", "RUST_LOG"))}
+        env |= environment or {}
         command = [*prefix, binary, "serve", "-c", str(self.file), "--log-format", "json", *options]
         super().__init__(command, folder / "server.log", env, stderr)
         greeting = self.line("tgprobe listening on ")
         address = urlsplit(greeting.removeprefix("tgprobe listening on "))
         host = "127.0.0.1" if address.hostname == "0.0.0.0" else address.hostname
-        self.url = f"http://{host}:{address.port}"
+        self.url = f"{address.scheme}://{host}:{address.port}"
         self.port = address.port
-        self.http = Client(host, address.port, namespace.pid if namespace else None)
+        self.http = Client(host, address.port, namespace.pid if namespace else None, context)
 
     def write(self, text):
         """Replaces the file in one step, as editors and configuration tools do."""
@@ -110,14 +123,20 @@ class Server(Process):
                 return float(match[2])
         return None
 
-    def command(self, *arguments, within=30):
+    def command(self, *arguments, within=30, environment=None):
         """Runs a client command against this server to its end."""
         prefix = self.namespace.enter if self.namespace else []
-        return run(self.binary, *arguments, "--server", self.url, within=within, prefix=prefix)
+        arguments = [*arguments, "--server", self.url]
+        return run(self.binary, *arguments, within=within, prefix=prefix, environment=environment)
 
 
-def run(binary, *arguments, within=30, prefix=()):
+def run(binary, *arguments, within=30, prefix=(), environment=None):
     """Runs `tgprobe` to its end and returns what it printed and its exit code."""
     return subprocess.run(
-        [*prefix, binary, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=within
+        [*prefix, binary, *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=within,
+        env={**os.environ, **environment} if environment else None,
     )

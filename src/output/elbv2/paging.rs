@@ -1,0 +1,136 @@
+//! `Marker` and `PageSize`: a list in pages, each of which begins behind the last member of the one before.
+
+use std::ops::RangeInclusive;
+
+use crate::output::elbv2::error::{ApiError, shown};
+use crate::output::elbv2::form::Params;
+
+/// Members of a page, and how many there are unless the call says otherwise.
+const SIZES: RangeInclusive<u64> = 1..=400;
+
+/// Which page of a list is asked for.
+#[derive(Debug)]
+pub(super) struct Page {
+    list: &'static str,
+    after: Option<String>,
+    size: usize,
+}
+
+impl Page {
+    /// Reads `Marker` and `PageSize`. `list` tells markers of different lists apart.
+    pub(super) fn read(params: &Params, list: &'static str) -> Result<Self, ApiError> {
+        let size = match params.get("PageSize") {
+            Some(text) => number(text, "pageSize", &SIZES)?,
+            None => *SIZES.end(),
+        };
+        let after = match params.get("Marker").filter(|text| !text.is_empty()) {
+            Some(text) => Some(decode(list, text).ok_or_else(|| {
+                ApiError::validation(format!(
+                    "'{}' is not a marker that was given for this list",
+                    shown(text)
+                ))
+            })?),
+            None => None,
+        };
+        Ok(Self { list, after, size: usize::try_from(size).unwrap_or(usize::MAX) })
+    }
+
+    /// The members of the page, and the marker of the next one. `members` are in the order of their keys; since a
+    /// marker holds the key of the last member told, what comes and goes between two calls moves no other member.
+    pub(super) fn take<T>(
+        &self,
+        members: impl Iterator<Item = T>,
+        key: impl Fn(&T) -> &str,
+    ) -> (Vec<T>, Option<String>) {
+        let after = self.after.as_deref();
+        let mut rest =
+            members.skip_while(|member| after.is_some_and(|after| key(member) <= after)).peekable();
+        let page: Vec<T> = rest.by_ref().take(self.size).collect();
+        let last = page.last().filter(|_| rest.peek().is_some());
+        let marker = last.map(|last| encode(self.list, key(last)));
+        (page, marker)
+    }
+}
+
+/// Reads a whole number. `place` is where the API's model has it, as in `pageSize`.
+pub(super) fn number(text: &str, place: &str, allowed: &RangeInclusive<u64>) -> Result<u64, ApiError> {
+    let wrong = |what: String| {
+        let text = shown(text);
+        Err(ApiError::validation(format!(
+            "1 validation error detected: Value '{text}' at '{place}' failed to satisfy constraint: Member must {what}"
+        )))
+    };
+    match text.parse::<u64>() {
+        Ok(number) if number < *allowed.start() => {
+            wrong(format!("have value greater than or equal to {}", allowed.start()))
+        }
+        Ok(number) if number > *allowed.end() => {
+            wrong(format!("have value less than or equal to {}", allowed.end()))
+        }
+        Ok(number) => Ok(number),
+        Err(_) => wrong("be a whole number".to_owned()),
+    }
+}
+
+/// A marker is not to be made by clients, so it does not look like something to make.
+fn encode(list: &str, key: &str) -> String {
+    format!("{list}/{key}").bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn decode(list: &str, marker: &str) -> Option<String> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let byte = |pair: &[u8]| match *pair {
+        [high, low] => Some(digit(high)? << 4 | digit(low)?),
+        _ => None,
+    };
+    let bytes = marker.as_bytes().chunks(2).map(byte).collect::<Option<Vec<u8>>>()?;
+    let text = String::from_utf8(bytes).ok()?;
+    Some(text.strip_prefix(list)?.strip_prefix('/')?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(query: &str) -> Result<Page, ApiError> {
+        Page::read(&Params::read(query.as_bytes(), b"").unwrap(), "names")
+    }
+
+    #[test]
+    fn pages_make_the_whole_list_even_if_the_last_member_told_has_gone() {
+        let (first, marker) = page("PageSize=2").unwrap().take(["a", "b", "c", "d"].into_iter(), |name| name);
+        assert_eq!(first, ["a", "b"]);
+        let query = format!("PageSize=2&Marker={}", marker.unwrap());
+        let (second, marker) = page(&query).unwrap().take(["0", "a", "c", "d"].into_iter(), |name| name);
+        assert_eq!((second, marker), (vec!["c", "d"], None));
+        let (none, marker) = page(&query).unwrap().take(["a"].into_iter(), |name| name);
+        assert_eq!((none.len(), marker), (0, None));
+    }
+
+    #[test]
+    fn sizes_and_markers_out_of_range_are_refused() {
+        for (query, message) in [
+            (
+                "PageSize=0",
+                "1 validation error detected: Value '0' at 'pageSize' failed to satisfy constraint: Member must have value greater than or equal to 1",
+            ),
+            (
+                "PageSize=401",
+                "1 validation error detected: Value '401' at 'pageSize' failed to satisfy constraint: Member must have value less than or equal to 400",
+            ),
+            (
+                "PageSize=x",
+                "1 validation error detected: Value 'x' at 'pageSize' failed to satisfy constraint: Member must be a whole number",
+            ),
+            ("Marker=web", "'web' is not a marker that was given for this list"),
+            ("Marker=7", "'7' is not a marker that was given for this list"),
+            (
+                &format!("Marker={}", encode("limits", "a")),
+                "'6c696d6974732f61' is not a marker that was given for this list",
+            ),
+        ] {
+            let error = page(query).unwrap_err();
+            assert_eq!((error.code, error.message.as_str()), ("ValidationError", message));
+        }
+    }
+}
