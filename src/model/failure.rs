@@ -153,7 +153,7 @@ impl Failure {
         }
     }
 
-    /// The number some kinds carry: a TLS alert or a status code.
+    /// The number some kinds carry: a TLS alert, an HTTP/2 error or a status code.
     #[must_use]
     #[expect(
         clippy::wildcard_enum_match_arm,
@@ -161,8 +161,10 @@ impl Failure {
     )]
     pub fn detail(self) -> Option<u16> {
         match self {
-            Self::TlsAlert(alert) => Some(u16::from(alert)),
-            Self::StatusMismatch(status) => Some(status),
+            Self::TlsAlert(code) | Self::Http2Error(code) => Some(u16::from(code)),
+            Self::StatusMismatch(code) | Self::GrpcHttpStatus(code) | Self::GrpcStatusMismatch(code) => {
+                Some(code)
+            }
             _ => None,
         }
     }
@@ -171,11 +173,27 @@ impl Failure {
     #[must_use]
     pub fn from_label(label: &str, detail: Option<u16>) -> Option<Self> {
         let plain = Self::ALL.into_iter().find(|one| one.naming().label == label)?;
-        match (plain, detail) {
-            (Self::TlsAlert(_), Some(alert)) => u8::try_from(alert).ok().map(Self::TlsAlert),
-            (Self::StatusMismatch(_), Some(status)) => Some(Self::StatusMismatch(status)),
-            (one, None) if one.detail().is_none() => Some(one),
+        match (plain.detail(), detail) {
+            (Some(_), Some(detail)) => {
+                Some(plain.with_detail(detail)).filter(|one| one.detail() == Some(detail))
+            }
+            (None, None) => Some(plain),
             _ => None,
+        }
+    }
+
+    /// A failure of the same kind with this detail, if the kind carries one.
+    #[must_use]
+    pub fn with_detail(self, code: u16) -> Self {
+        let short = u8::try_from(code).unwrap_or(u8::MAX);
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the others carry none")]
+        match self {
+            Self::TlsAlert(_) => Self::TlsAlert(short),
+            Self::Http2Error(_) => Self::Http2Error(short),
+            Self::StatusMismatch(_) => Self::StatusMismatch(code),
+            Self::GrpcHttpStatus(_) => Self::GrpcHttpStatus(code),
+            Self::GrpcStatusMismatch(_) => Self::GrpcStatusMismatch(code),
+            plain => plain,
         }
     }
 
@@ -282,6 +300,7 @@ mod tests {
     fn every_kind_has_its_own_row() {
         for (index, failure) in Failure::ALL.into_iter().enumerate() {
             assert_eq!(failure.kind(), index, "{failure:?}");
+            assert_eq!(failure.with_detail(7).detail(), failure.detail().map(|_| 7), "{failure:?}");
         }
         let labels: std::collections::BTreeSet<_> = NAMINGS.iter().map(|naming| naming.label).collect();
         assert_eq!(labels.len(), Failure::KINDS);

@@ -291,33 +291,15 @@ fn decode_report(check: CheckWords) -> Report {
     Report { outcome, status: has_status.then_some(status), timings }
 }
 
-/// A kind, 0 for no failure, and what a failure of this kind carries.
+/// A kind, 0 for no failure, and the code that a failure of this kind carries.
 fn put_failure(word: &mut Packer, failure: Option<Failure>) {
-    let detail = match failure {
-        Some(Failure::TlsAlert(code) | Failure::Http2Error(code)) => u64::from(code),
-        Some(
-            Failure::StatusMismatch(code) | Failure::GrpcHttpStatus(code) | Failure::GrpcStatusMismatch(code),
-        ) => u64::from(code),
-        _ => 0,
-    };
     word.put(5, failure.map_or(0, |failure| index(failure.kind()) + 1));
-    word.put(16, detail);
+    word.put(16, failure.and_then(Failure::detail).map_or(0, u64::from));
 }
 
 fn take_failure(word: &mut Unpacker) -> Option<Failure> {
-    let (kind, detail) = (word.take(5), u16_of(word.take(16)));
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "the kinds that carry something; the others are complete"
-    )]
-    match *Failure::ALL.get(usize_of(kind.checked_sub(1)?))? {
-        Failure::TlsAlert(_) => Some(Failure::TlsAlert(u8_of(detail))),
-        Failure::Http2Error(_) => Some(Failure::Http2Error(u8_of(detail))),
-        Failure::StatusMismatch(_) => Some(Failure::StatusMismatch(detail)),
-        Failure::GrpcHttpStatus(_) => Some(Failure::GrpcHttpStatus(detail)),
-        Failure::GrpcStatusMismatch(_) => Some(Failure::GrpcStatusMismatch(detail)),
-        plain => Some(plain),
-    }
+    let (kind, code) = (word.take(5), u16_of(word.take(16)));
+    Failure::ALL.get(usize_of(kind.checked_sub(1)?)).map(|failure| failure.with_detail(code))
 }
 
 /// 0 for no moment; the last millisecond there is cannot be told, and no clock reaches it.
@@ -359,10 +341,6 @@ fn index(index: usize) -> u64 {
 
 fn usize_of(index: u64) -> usize {
     usize::try_from(index).unwrap_or(usize::MAX)
-}
-
-fn u8_of(value: u16) -> u8 {
-    u8::try_from(value).unwrap_or(u8::MAX)
 }
 
 fn u16_of(value: u64) -> u16 {
