@@ -65,7 +65,8 @@ impl Attempt {
     fn stand(&mut self, clock: &impl Stopwatch) -> Step<Judged> {
         // No bytes put nothing on the wire; that they are taken says that the handshake is over.
         match self.socket()?.send(&[]) {
-            Ok(_) => {
+            // A target that has reset the connection since has had one: before that, a reset is a refusal.
+            Ok(_) | Err(Errno::CONNRESET | Errno::PIPE) => {
                 self.connected(clock);
                 Ok((Outcome::Pass, None))
             }

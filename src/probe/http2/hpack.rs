@@ -1,7 +1,7 @@
 //! Header compression (RFC 7541): a reader of all of it, and a writer that uses none of its state.
 //!
-//! Written here because a check needs so little of it: two fields of one answer. The readers published apart from a
-//! whole HTTP/2 client keep every field in maps of their own, and their bounds are not ours.
+//! Written here and not taken from elsewhere: a reader is two hundred lines with its vectors in the RFC, a check needs
+//! two fields of one answer, and what there is apart from a whole HTTP/2 client has seen few releases.
 
 use std::borrow::Cow;
 
