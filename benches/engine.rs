@@ -8,7 +8,7 @@ use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_ma
 use tgprobe::engine::machine::Settings;
 use tgprobe::engine::place;
 use tgprobe::engine::registry::Registry;
-use tgprobe::engine::shard::{Key, Shard};
+use tgprobe::engine::shard::{Access, Key, Shard};
 use tgprobe::model::desired::{Desired, DesiredGroup};
 use tgprobe::model::health_check::HealthCheck;
 use tgprobe::model::outcome::Outcome;
@@ -55,7 +55,7 @@ fn filled(count: u32) -> Shard {
     let mut shard = Shard::default();
     for index in 0..count {
         let hash = place::hash("web", &index.to_string());
-        shard.register(Key { index, generation: 1 }, Arc::clone(&settings), hash, false, NOW);
+        shard.register(Key { index, generation: 1 }, Arc::clone(&settings), hash, Access::Known, NOW);
     }
     shard
 }

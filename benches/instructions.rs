@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use tgprobe::engine::machine::{Settings, Streak};
 use tgprobe::engine::place;
-use tgprobe::engine::shard::{Key, Shard, Status};
+use tgprobe::engine::shard::{Access, Key, Shard, Status};
 use tgprobe::model::health::{State, TargetHealth};
 use tgprobe::model::health_check::HealthCheck;
 use tgprobe::model::outcome::{Outcome, Report, Timings};
@@ -132,7 +132,7 @@ fn one_outcome(times: u32) {
             Key { index, generation: 1 },
             Arc::clone(&settings),
             hash,
-            false,
+            Access::Known,
             Tick(1_790_000_000_000),
         );
     }

@@ -17,7 +17,7 @@ use dhat::{HeapStats, Profiler};
 use tgprobe::engine::machine::Settings;
 use tgprobe::engine::place;
 use tgprobe::engine::registry::Registry;
-use tgprobe::engine::shard::{Key, Shard};
+use tgprobe::engine::shard::{Access, Key, Shard};
 use tgprobe::model::desired::{Desired, DesiredGroup};
 use tgprobe::model::failure::Failure;
 use tgprobe::model::health::State;
@@ -87,7 +87,7 @@ fn a_hundred_thousand_targets_in_the_engine() {
     let start = 1_790_000_000_000;
     for index in 0..COUNT {
         let hash = place::hash("web", &index.to_string());
-        shard.register(Key { index, generation: 1 }, Arc::clone(&settings), hash, false, Tick(start));
+        shard.register(Key { index, generation: 1 }, Arc::clone(&settings), hash, Access::Known, Tick(start));
     }
     let (mut checks, mut events) = (0, 0);
     let mut interval = |number: u64| {

@@ -69,6 +69,7 @@ fn obey(table: &mut BTreeMap<u32, Held>, commands: Vec<Command>) {
                     assert!(previous.key.generation < key.generation);
                 }
             }
+            Command::Restore(restored) => unreachable!("nothing was remembered: {restored:?}"),
             Command::Update(key, group) => {
                 if let Some(held) = table.get_mut(&key.index).filter(|held| held.key == key) {
                     assert_ne!(held.group, group, "nothing to update");
@@ -144,7 +145,7 @@ proptest! {
                 let price = if group.health_check.protocol == HealthCheckProtocol::Https { 3 } else { 1 };
                 price * 30 / group.health_check.interval.as_secs()
             }
-            Command::Update(..) | Command::Deregister(_) | Command::End(_) => 0,
+            Command::Restore(_) | Command::Update(..) | Command::Deregister(_) | Command::End(_) => 0,
         };
         let commands = registry.take_commands();
         let dearest = commands.iter().flatten().map(load).max().unwrap_or(0);

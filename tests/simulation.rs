@@ -15,6 +15,7 @@ mod simulation {
     pub(crate) mod dice;
     pub(crate) mod finale;
     mod load;
+    mod restart;
     pub(crate) mod shadow;
     pub(crate) mod turn;
     pub(crate) mod wish;

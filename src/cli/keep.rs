@@ -27,6 +27,8 @@ use crate::cli::keep::thread::Ask;
 use crate::model::arn::Account;
 use crate::model::change::Change;
 use crate::model::past::History;
+use crate::model::target_group::GroupName;
+use crate::runtime::fleet::Former;
 use crate::runtime::view::View;
 use crate::runtime::writer::{Catalog, Keeper};
 use crate::store::{Kept, Limits, Reader, Store};
@@ -73,26 +75,26 @@ pub fn open(dir: &Path, limits: Limits, view: &Arc<View>) -> Result<(Keep, Kept)
     Ok((keep, kept))
 }
 
-/// What was wished for through the APIs before the start. A group's name says its region only where that is another one
-/// than the configured one, which may have been changed since.
+/// What was wished for through the APIs before the start, and how every target fared. A group's name says its region only
+/// where that is another one than the configured one, which may have been changed since.
 #[must_use]
-pub fn catalog(kept: &Kept, account: &Account) -> Catalog {
+pub fn recall(kept: Kept, account: &Account) -> (Catalog, Vec<Former>) {
     let mut catalog = Catalog::default();
     let mut renamed = BTreeMap::new();
-    for group in &kept.groups {
+    for mut group in kept.groups {
         let name = account.name_in(&group.description.region, &group.name);
-        let mut group = Arc::clone(group);
         if group.name != name {
             renamed.insert(group.name.clone(), name.clone());
             Arc::make_mut(&mut group).name = name;
         }
         _ = catalog.apply(Change::PutGroup(group));
     }
-    for (group, target) in &kept.registrations {
-        let name = renamed.get(group).unwrap_or(group).clone();
-        _ = catalog.apply(Change::Register(name, Arc::clone(target)));
+    let now = |name: GroupName| renamed.get(&name).cloned().unwrap_or(name);
+    for (group, target) in kept.registrations {
+        _ = catalog.apply(Change::Register(now(group), target));
     }
-    catalog
+    let lives = kept.lives.into_iter().map(|(group, target, life)| (now(group), target, life));
+    (catalog, lives.collect())
 }
 
 impl Keep {

@@ -28,7 +28,7 @@ use crate::output::metrics::Metrics;
 use crate::output::routes::{App, Reload, router};
 use crate::output::server;
 use crate::runtime::clock::Clock;
-use crate::runtime::fleet::{Fleet, Layout};
+use crate::runtime::fleet::{Fleet, Former, Layout};
 use crate::runtime::limits;
 use crate::runtime::resolver;
 use crate::runtime::view::View;
@@ -187,14 +187,14 @@ pub async fn start(config: Config, followed: Option<Followed>) -> Result<Running
     let layout = layout(&server);
     let view = View::new(Clock::start(), layout.shards);
     // Before anyone can connect: what survived is there for the first request.
-    let Memory { mut keep, catalog } = remember(&server, &view)?;
+    let Memory { mut keep, catalog, lives } = remember(&server, &view)?;
     let listener = TcpListener::bind(server.listen)
         .await
         .map_err(|error| Trouble::usage(format!("cannot listen on {}: {error}", server.listen)))?;
     let address = listener.local_addr().map_err(wrong)?;
     let guard = access::guard(&server, address, config.credentials)?;
     let tls = access::tls(&server)?;
-    let fleet = Fleet::start(&view, layout).map_err(wrong)?;
+    let fleet = Fleet::start(&view, layout, lives).map_err(wrong)?;
     let (account, clock) = (server.account.clone(), view.clock);
     let writer = match &keep {
         Some(keep) => Writer::start(account, catalog, keep.keeper(), clock, fleet.applies()),
@@ -237,17 +237,19 @@ pub async fn start(config: Config, followed: Option<Followed>) -> Result<Running
 struct Memory {
     keep: Option<Keep>,
     catalog: Catalog,
+    lives: Vec<Former>,
 }
 
 /// Opens the store, if there is to be one.
 fn remember(server: &Server, view: &Arc<View>) -> Result<Memory, Trouble> {
     let Some(dir) = &server.data_dir else {
-        return Ok(Memory { keep: None, catalog: Catalog::default() });
+        return Ok(Memory { keep: None, catalog: Catalog::default(), lives: Vec::new() });
     };
     let Journal { max_age, max_transitions } = server.journal;
     let limits = Limits { max_age, max_transitions: max_transitions.into() };
     let (keep, kept) = keep::open(dir, limits, view)?;
-    Ok(Memory { keep: Some(keep), catalog: keep::catalog(&kept, &server.account) })
+    let (catalog, lives) = keep::recall(kept, &server.account);
+    Ok(Memory { keep: Some(keep), catalog, lives })
 }
 
 fn layout(server: &Server) -> Layout {

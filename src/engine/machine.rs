@@ -6,68 +6,25 @@
 //!              initial threshold          unhealthy threshold
 //!   Initial ───────────────────► Healthy ◄───────────────────► Unhealthy
 //!      │ └── unhealthy threshold ───│── healthy threshold ────────┘ │
+//!      │                            └─► UnhealthyDraining ─ time ─┘  │
 //!      └───────── deregister ───────┴────────── deregister ─────────┘
 //!                                   ▼
 //!                               Draining ── delay over ──► gone
 //! ```
 //!
-//! Over the verdict lie four veils, the first that applies wins: draining, group not in use, checks disabled, no
-//! conclusive check for too long (docs/semantics.md, "States"). Passes and failures share one counter, so there are
-//! no two that could disagree.
-
-use std::num::NonZeroU8;
-use std::time::Duration;
+//! `UnhealthyDraining` stands between only in groups that ask for it. Over the verdict lie five veils, the first that
+//! applies wins: draining, group not in use, checks disabled, checked nowhere, no conclusive check for too long
+//! (docs/semantics.md, "States"). Passes and failures share one counter, so there are no two that could disagree.
 
 use crate::model::failure::Failure;
 use crate::model::health::{Reason, State, TargetHealth};
+use crate::model::life::Life;
 use crate::model::outcome::Outcome;
-use crate::model::target_group::TargetGroup;
 use crate::model::tick::Tick;
 
-/// What the rules need to know of a target's group.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Settings {
-    /// From the start of one check to the start of the next; at least one millisecond.
-    pub interval: Duration,
-    /// Passes in a row that make an unhealthy target healthy.
-    pub healthy_threshold: NonZeroU8,
-    /// Failures in a row that make a target unhealthy.
-    pub unhealthy_threshold: NonZeroU8,
-    /// Passes in a row that make a new target healthy.
-    pub initial_healthy_threshold: NonZeroU8,
-    /// Without a conclusive check for this long a target is unavailable.
-    pub stale_after: Duration,
-    /// How long a deregistered target keeps its place.
-    pub deregistration_delay: Duration,
-    /// Whether the group's targets are checked.
-    pub enabled: bool,
-    /// Whether the group takes traffic.
-    pub in_use: bool,
-}
+pub use settings::Settings;
 
-impl Settings {
-    /// Whether targets with these settings are checked at all.
-    #[must_use]
-    pub fn checked(&self) -> bool {
-        self.enabled && self.in_use
-    }
-}
-
-impl From<&TargetGroup> for Settings {
-    fn from(group: &TargetGroup) -> Self {
-        let check = &group.health_check;
-        Self {
-            interval: check.interval.max(Duration::from_millis(1)),
-            healthy_threshold: check.healthy_threshold,
-            unhealthy_threshold: check.unhealthy_threshold,
-            initial_healthy_threshold: check.initial_healthy_threshold,
-            stale_after: check.stale_after,
-            deregistration_delay: group.attributes.deregistration_delay,
-            enabled: check.enabled,
-            in_use: group.attributes.in_use,
-        }
-    }
-}
+mod settings;
 
 /// A change of state worth telling readers about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -94,6 +51,7 @@ pub enum Streak {
 enum Verdict {
     Initial,
     Healthy,
+    UnhealthyDraining,
     Unhealthy,
 }
 
@@ -102,12 +60,16 @@ enum Verdict {
 pub struct Machine {
     verdict: Verdict,
     draining: bool,
+    /// There is no address to check it at.
+    nowhere: bool,
     /// No conclusive check for too long.
     stale: bool,
     /// Whether a check has been started since registration.
     started: bool,
     /// Whether a check has been conclusive since registration.
     concluded: bool,
+    /// Whether a check has passed since registration, which ends the start period.
+    passed: bool,
     /// Whether the equal verdicts in a row are failures; apart from their number it takes no room.
     failing: bool,
     /// Equal verdicts in a row; saturating.
@@ -116,24 +78,63 @@ pub struct Machine {
     since: Tick,
     /// When a check was last conclusive, or when the wait for the first one began.
     fresh_at: Tick,
+    /// When the start period began; of a target that is unhealthy and draining, when it is no more than unhealthy. It
+    /// is never both, since only a target that was healthy drains.
+    mark: Tick,
 }
 
 impl Machine {
-    /// Starts the life of a target registered at `now`.
+    /// Starts the life of a target registered at `now`; `nowhere` says that there is no address to check it at.
     #[must_use]
-    pub fn new(now: Tick) -> Self {
+    pub fn new(nowhere: bool, now: Tick) -> Self {
         Self {
             verdict: Verdict::Initial,
             draining: false,
+            nowhere,
             stale: false,
             started: false,
             concluded: false,
+            passed: false,
             failing: false,
             run: 0,
             last_failure: None,
             since: now,
             fresh_at: now,
+            mark: now,
         }
+    }
+
+    /// Takes up a life from before a restart, with the transition that changed settings cause, if any
+    /// (docs/semantics.md, "After a restart"). `nowhere` is as for [`Machine::new`].
+    #[must_use]
+    pub fn restore(life: &Life, nowhere: bool, settings: &Settings, now: Tick) -> (Self, Option<Transition>) {
+        let verdict = match (life.state, life.conclusive_state) {
+            (State::UnhealthyDraining, _) if !settings.unhealthy_draining.is_zero() => {
+                Verdict::UnhealthyDraining
+            }
+            (_, State::Initial) => Verdict::Initial,
+            (_, State::Healthy) => Verdict::Healthy,
+            _ => Verdict::Unhealthy,
+        };
+        let known = verdict != Verdict::Initial;
+        let mut machine = Self {
+            verdict,
+            draining: life.drain_ends.is_some(),
+            stale: life.state == State::Unavailable && settings.checked(),
+            started: known,
+            concluded: known,
+            passed: known,
+            failing: life.failing,
+            run: life.run,
+            last_failure: life.failure,
+            since: life.since,
+            ..Self::new(nowhere, now)
+        };
+        if verdict == Verdict::UnhealthyDraining {
+            machine.mark = life.since + settings.unhealthy_draining;
+        }
+        let change = machine.settle(life.state, settings, now);
+        (machine, change)
     }
 
     /// What the world is told (docs/semantics.md, "States": the order of precedence).
@@ -148,29 +149,43 @@ impl Machine {
         if !settings.enabled {
             return TargetHealth::because(State::Unavailable, Reason::TargetHealthCheckDisabled);
         }
-        if self.stale {
+        if self.nowhere || self.stale {
             return TargetHealth::because(State::Unavailable, Reason::ElbInternalError);
         }
-        match (self.verdict, self.last_failure) {
-            (Verdict::Healthy, _) => TargetHealth::HEALTHY,
-            (Verdict::Unhealthy, Some(failure)) => TargetHealth::failing(State::Unhealthy, failure),
-            (Verdict::Unhealthy, None) => {
-                TargetHealth::because(State::Unhealthy, Reason::TargetFailedHealthChecks)
-            }
-            (Verdict::Initial, _) if self.started => {
+        let failing = |state| match self.last_failure {
+            Some(failure) => settings.failing(state, failure),
+            None => TargetHealth::because(state, Reason::TargetFailedHealthChecks),
+        };
+        match self.verdict {
+            Verdict::Healthy => TargetHealth::HEALTHY,
+            Verdict::UnhealthyDraining => failing(State::UnhealthyDraining),
+            Verdict::Unhealthy => failing(State::Unhealthy),
+            Verdict::Initial if self.started => {
                 TargetHealth::because(State::Initial, Reason::ElbInitialHealthChecking)
             }
-            (Verdict::Initial, _) => TargetHealth::because(State::Initial, Reason::ElbRegistrationInProgress),
+            Verdict::Initial => TargetHealth::because(State::Initial, Reason::ElbRegistrationInProgress),
         }
     }
 
-    /// The last state a conclusive check led to; stays visible under every veil.
+    /// Whether the target is one that is checked: its settings say so, and there is an address to check it at.
+    #[must_use]
+    pub fn is_checked(&self, settings: &Settings) -> bool {
+        settings.checked() && !self.nowhere
+    }
+
+    /// Whether its checks go on: it is checked, and not draining or checked while it drains.
+    #[must_use]
+    pub fn wants_checks(&self, settings: &Settings) -> bool {
+        self.is_checked(settings) && (!self.draining || settings.end_drain_when_refused)
+    }
+
+    /// The last of `initial`, `healthy` and `unhealthy` that a conclusive check led to; stays visible under every veil.
     #[must_use]
     pub fn conclusive_state(&self) -> State {
         match self.verdict {
             Verdict::Initial => State::Initial,
             Verdict::Healthy => State::Healthy,
-            Verdict::Unhealthy => State::Unhealthy,
+            Verdict::UnhealthyDraining | Verdict::Unhealthy => State::Unhealthy,
         }
     }
 
@@ -182,35 +197,39 @@ impl Machine {
     /// Counts one verdict and returns the transition it caused, if any.
     pub fn on_outcome(&mut self, outcome: Outcome, settings: &Settings, now: Tick) -> Option<Transition> {
         // A drain is a promise to the deployer, and what was not asked does not count: no late verdict changes either.
-        if self.draining || !settings.checked() {
+        if self.draining || !self.is_checked(settings) {
             return None;
         }
         let before = self.health(settings).state;
         match outcome {
             Outcome::Inconclusive(_) => return None,
             Outcome::Pass => self.count_pass(settings),
-            Outcome::Fail(failure) => self.count_failure(failure, settings),
+            // Nobody asks yet why a target fails that is still starting.
+            Outcome::Fail(_) if self.is_starting(settings, now) => self.stale = false,
+            Outcome::Fail(failure) => self.count_failure(failure, settings, now),
         }
         self.concluded = true;
         self.fresh_at = now;
         self.settle(before, settings, now)
     }
 
-    /// Lets the veil of staleness fall once no check has been conclusive for `stale_after`.
-    pub fn on_silence(&mut self, settings: &Settings, now: Tick) -> Option<Transition> {
-        if self.stale_at(settings).is_none_or(|at| now < at) {
-            return None;
-        }
+    /// Does what falls due with time: lets the veil of staleness fall once no check has been conclusive for
+    /// `stale_after`, and ends the time in which an unhealthy target is draining.
+    pub fn on_deadline(&mut self, settings: &Settings, now: Tick) -> Option<Transition> {
         let before = self.health(settings).state;
-        self.stale = true;
+        if self.unhealthy_at(settings).is_some_and(|at| at <= now) {
+            self.verdict = Verdict::Unhealthy;
+        }
+        if self.stale_at(settings).is_some_and(|at| at <= now) {
+            self.stale = true;
+        }
         self.settle(before, settings, now)
     }
 
-    /// When the target becomes stale if no check is conclusive before; `None` if it is or cannot.
+    /// When [`Machine::on_deadline`] has something to do next if no check is conclusive before.
     #[must_use]
-    pub fn stale_at(&self, settings: &Settings) -> Option<Tick> {
-        let possible = !self.draining && !self.stale && settings.checked();
-        possible.then(|| self.fresh_at + settings.stale_after)
+    pub fn deadline(&self, settings: &Settings) -> Option<Tick> {
+        self.stale_at(settings).into_iter().chain(self.unhealthy_at(settings)).min()
     }
 
     /// Begins the drain. The shard removes the target when its deregistration delay is over.
@@ -220,10 +239,11 @@ impl Machine {
         self.settle(before, settings, now)
     }
 
-    /// Cancels the drain: a target that comes back starts anew (docs/semantics.md, "Draining").
-    pub fn reregister(&mut self, settings: &Settings, now: Tick) -> Option<Transition> {
+    /// Cancels the drain: a target that comes back starts anew (docs/semantics.md, "Draining"). So does one that is now
+    /// checked elsewhere.
+    pub fn reregister(&mut self, nowhere: bool, settings: &Settings, now: Tick) -> Option<Transition> {
         let before = self.health(settings).state;
-        *self = Self::new(now);
+        *self = Self::new(nowhere, now);
         self.settle(before, settings, now)
     }
 
@@ -232,10 +252,11 @@ impl Machine {
     pub fn on_settings(&mut self, old: &Settings, new: &Settings, now: Tick) -> Option<Transition> {
         let before = self.health(old).state;
         let counts = |s: &Settings| {
-            (s.interval, s.healthy_threshold, s.unhealthy_threshold, s.initial_healthy_threshold)
+            let thresholds = (s.healthy_threshold, s.unhealthy_threshold, s.initial_healthy_threshold);
+            (s.interval, thresholds, s.start_period)
         };
         if !self.draining && !old.checked() && new.checked() {
-            *self = Self { since: self.since, ..Self::new(now) };
+            *self = Self { since: self.since, ..Self::new(self.nowhere, now) };
         } else if counts(old) != counts(new) {
             self.forget_streak();
         }
@@ -279,28 +300,52 @@ impl Machine {
 
     fn count_pass(&mut self, settings: &Settings) {
         let passes = self.lengthen(false);
-        self.stale = false;
+        (self.stale, self.passed) = (false, true);
         // ALB lets a new target in after one pass; the healthy threshold guards only the way back.
         let needed = match self.verdict {
             Verdict::Initial => settings.initial_healthy_threshold,
-            Verdict::Healthy | Verdict::Unhealthy => settings.healthy_threshold,
+            Verdict::Healthy | Verdict::UnhealthyDraining | Verdict::Unhealthy => settings.healthy_threshold,
         };
         if u32::from(needed.get()) <= passes {
             self.verdict = Verdict::Healthy;
         }
     }
 
-    fn count_failure(&mut self, failure: Failure, settings: &Settings) {
+    fn count_failure(&mut self, failure: Failure, settings: &Settings, now: Tick) {
         let fails = self.lengthen(true);
         self.last_failure = Some(failure);
         if u32::from(settings.unhealthy_threshold.get()) <= fails {
-            self.verdict = Verdict::Unhealthy;
+            self.verdict = match self.verdict {
+                Verdict::Healthy if !settings.unhealthy_draining.is_zero() => {
+                    self.mark = now + settings.unhealthy_draining;
+                    Verdict::UnhealthyDraining
+                }
+                Verdict::UnhealthyDraining => Verdict::UnhealthyDraining,
+                Verdict::Initial | Verdict::Healthy | Verdict::Unhealthy => Verdict::Unhealthy,
+            };
         }
         // After a long silence one failure must not bring back a `healthy` nobody has seen lately: the target stays
         // unavailable until it passes or reaches the threshold.
         if self.verdict != Verdict::Healthy {
             self.stale = false;
         }
+    }
+
+    /// Whether failures do not count yet.
+    fn is_starting(&self, settings: &Settings, now: Tick) -> bool {
+        self.verdict == Verdict::Initial && !self.passed && now < self.mark + settings.start_period
+    }
+
+    /// When the target becomes stale if no check is conclusive before; `None` if it is or cannot.
+    fn stale_at(&self, settings: &Settings) -> Option<Tick> {
+        let possible = !self.draining && !self.stale && self.is_checked(settings);
+        possible.then(|| self.fresh_at + settings.stale_after)
+    }
+
+    /// When an unhealthy target is done draining.
+    fn unhealthy_at(&self, settings: &Settings) -> Option<Tick> {
+        let drains = self.verdict == Verdict::UnhealthyDraining && !self.draining;
+        (drains && self.is_checked(settings)).then_some(self.mark)
     }
 
     /// Counts one more verdict of this kind; returns how many there are in a row.

@@ -46,11 +46,7 @@ impl Grid {
 
     /// Takes the fairest place for a target with this hash.
     pub fn take(&mut self, hash: u64) -> Place {
-        if let Places::Few(leaves) = &self.places
-            && leaves.len() >= self.many()
-        {
-            self.places = Places::Many(counts(leaves, self.depth));
-        }
+        self.unfold();
         let mut node = 1;
         let mut under = 0..self.len();
         for level in 0..self.depth {
@@ -63,11 +59,24 @@ impl Grid {
             node = node * 2 + u32::from(second);
             under = if second { right } else { left };
         }
-        match &mut self.places {
-            Places::Few(leaves) => leaves.insert(usize_of(under.end), node),
-            Places::Many(counts) => up(node).for_each(|node| counts[usize_of(node)] += 1),
-        }
+        self.put(node, under.end);
         Place(NonZeroU32::MIN.saturating_add(node - 1))
+    }
+
+    /// Takes the place of a target that is known to be checked this far (milliseconds) into the interval: of the few that
+    /// are, the emptiest.
+    pub fn take_at(&mut self, offset: u64) -> Place {
+        self.unfold();
+        let interval = u64::from(self.interval);
+        // The first leaf whose offset is this or a later one.
+        let first = |offset: u64| (offset << self.depth).div_ceil(interval);
+        let (offset, leaves) = (offset % interval, 1_u64 << self.depth);
+        let from = first(offset).min(leaves - 1);
+        let node = |leaf: u64| u32::try_from(leaves + leaf).unwrap_or(u32::MAX);
+        let here = (from..first(offset + 1).max(from + 1)).map(node);
+        let leaf = here.min_by_key(|&leaf| self.standing(leaf).len()).unwrap_or_else(|| node(from));
+        self.put(leaf, self.standing(leaf).end);
+        Place(NonZeroU32::MIN.saturating_add(leaf - 1))
     }
 
     /// Gives a place back.
@@ -112,6 +121,35 @@ impl Grid {
     /// From this many on, counting every node takes at most 64 bytes for each of them.
     fn many(&self) -> usize {
         (1 << self.depth >> 3_u32).max(1)
+    }
+
+    /// Counts every node from now on if there are many to come to.
+    fn unfold(&mut self) {
+        if let Places::Few(leaves) = &self.places
+            && leaves.len() >= self.many()
+        {
+            self.places = Places::Many(counts(leaves, self.depth));
+        }
+    }
+
+    /// Those at a leaf, as [`Grid::halves`] tells them.
+    fn standing(&self, leaf: u32) -> Range<u32> {
+        match &self.places {
+            Places::Few(leaves) => {
+                let before =
+                    |border| u32::try_from(leaves.partition_point(|&leaf| leaf < border)).unwrap_or(u32::MAX);
+                before(leaf)..before(leaf + 1)
+            }
+            Places::Many(counts) => 0..counts[usize_of(leaf)],
+        }
+    }
+
+    /// Lets one more stand at a leaf, behind so many in the list while few.
+    fn put(&mut self, leaf: u32, behind: u32) {
+        match &mut self.places {
+            Places::Few(leaves) => leaves.insert(usize_of(behind), leaf),
+            Places::Many(counts) => up(leaf).for_each(|node| counts[usize_of(node)] += 1),
+        }
     }
 
     /// Those under either half of a node, given those under the node: ranges of the leaves while few, else ranges

@@ -17,11 +17,17 @@ use crate::model::target::TargetDescription;
 use crate::model::target_group::{GroupName, TargetGroup};
 use crate::model::tick::millis;
 
+pub use remembered::{Remembered, Restored};
+
+mod remembered;
+
 /// What one shard must do.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Take a target in, or take it back from its drain.
+    /// Take a target in, take it back from its drain, or check it elsewhere from now on, which begins it anew.
     Register(Key, Arc<TargetGroup>, Arc<TargetDescription>),
+    /// Take up the life of a target from before a restart.
+    Restore(Box<Restored>),
     /// Give a target the new settings of its group.
     Update(Key, Arc<TargetGroup>),
     /// Begin a target's drain.
@@ -96,6 +102,7 @@ pub struct Registry {
     groups: BTreeMap<GroupName, Arc<Listing>>,
     /// Targets that are listed and were forgotten by their shard: they leave all at once, when it is next looked.
     ended: BTreeMap<GroupName, BTreeSet<(u16, Key)>>,
+    remembered: Remembered,
     shards: Shards,
 }
 
@@ -106,6 +113,18 @@ struct Shards {
     /// Ever growing, so that no two registrations on one shard share a key; wraps after four billion of them.
     generation: u32,
     commands: Vec<Vec<Command>>,
+    moved: Vec<Moved>,
+}
+
+/// A registration that has ended because its target is checked elsewhere from now on.
+#[derive(Clone, Debug)]
+pub struct Moved {
+    /// The shard the target lives on.
+    pub shard: u16,
+    /// The registration that has ended.
+    pub key: Key,
+    /// The target as it was.
+    pub target: Arc<TargetDescription>,
 }
 
 impl Registry {
@@ -114,8 +133,9 @@ impl Registry {
     pub fn new(shards: u16) -> Self {
         let shards = usize::from(shards.max(1));
         let tables = (0..shards).map(|_| Table::default()).collect();
-        let shards = Shards { tables, generation: 0, commands: vec![Vec::new(); shards] };
-        Self { groups: BTreeMap::new(), ended: BTreeMap::new(), shards }
+        let shards = Shards { tables, generation: 0, commands: vec![Vec::new(); shards], moved: Vec::new() };
+        let remembered = Remembered::default();
+        Self { groups: BTreeMap::new(), ended: BTreeMap::new(), remembered, shards }
     }
 
     /// Makes `desired` the truth. [`Registry::take_commands`] then holds what the shards must do.
@@ -144,6 +164,10 @@ impl Registry {
     /// Lets a group go with everything in it at once: nothing drains.
     pub fn delete(&mut self, name: &GroupName) {
         let Some(listing) = self.groups.get_mut(name) else { return };
+        if listing.targets.is_empty() {
+            self.groups.remove(name);
+            return;
+        }
         let ended = listing.targets.iter().cloned().map(|gone| self.shards.end(gone)).collect();
         *listing = Arc::new(Listing { group: Arc::clone(&listing.group), desired: false, targets: ended });
     }
@@ -151,6 +175,11 @@ impl Registry {
     /// Takes what each shard must do, one list per shard.
     pub fn take_commands(&mut self) -> Vec<Vec<Command>> {
         self.shards.commands.iter_mut().map(std::mem::take).collect()
+    }
+
+    /// Takes the registrations that ended because their targets are checked elsewhere from now on.
+    pub fn take_moved(&mut self) -> Vec<Moved> {
+        std::mem::take(&mut self.shards.moved)
     }
 
     /// Hears that a shard has forgotten a drained target.
@@ -206,6 +235,12 @@ impl Registry {
                 changes.updated_groups += 1;
                 self.shards.update(before, &group);
             }
+        }
+        let lives = self.remembered.take(&name);
+        if before.is_none() && !lives.is_empty() {
+            let targets = self.shards.restore(lives, &group, targets, changes);
+            self.groups.insert(name, Arc::new(Listing { group, desired: true, targets }));
+            return;
         }
         let mut listed = Vec::with_capacity(targets.len());
         let mut old = before.map_or(&[][..], |before| &before.targets).iter().cloned().peekable();
@@ -266,16 +301,28 @@ impl Shards {
         let (shard, index) = match known {
             Some(known) if known.registered && known.target == target => return known,
             // Only the zone changed; it is told, not compared.
-            Some(known) if known.registered => return Listed { target, ..known },
-            Some(known) => (known.shard, known.key.index),
+            Some(known) if known.registered && known.target.host() == target.host() => {
+                return Listed { target, ..known };
+            }
+            Some(known) => {
+                if known.target.host() != target.host() {
+                    self.moved.push(Moved { shard: known.shard, key: known.key, target: known.target });
+                }
+                (known.shard, known.key.index)
+            }
             None => place(&mut self.tables, weight(group)),
         };
-        self.generation = self.generation.wrapping_add(1);
-        let key = Key { index, generation: self.generation };
+        let key = self.key(index);
         let command = Command::Register(key, Arc::clone(group), Arc::clone(&target));
         self.commands[usize::from(shard)].push(command);
         changes.registered += 1;
         Listed { target, shard, key, registered: true }
+    }
+
+    /// A key that was never given out at this place.
+    fn key(&mut self, index: u32) -> Key {
+        self.generation = self.generation.wrapping_add(1);
+        Key { index, generation: self.generation }
     }
 
     /// The entry of a target that should not be there.

@@ -5,24 +5,32 @@ use crate::model::target_group::TargetGroup;
 
 /// How many targets are in each state, in the order of [`State::ALL`].
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Counts([u32; State::ALL.len()]);
+pub struct Counts {
+    states: [u32; State::ALL.len()],
+    unreachable: u32,
+}
 
 impl Counts {
     /// Counts one more target.
     pub fn add(&mut self, state: State) {
-        self.0[state.index()] += 1;
+        self.states[state.index()] += 1;
+    }
+
+    /// Says that one of the targets counted is checked nowhere, because it has no address.
+    pub fn add_unreachable(&mut self) {
+        self.unreachable += 1;
     }
 
     /// How many targets are in `state`.
     #[must_use]
     pub fn of(&self, state: State) -> u32 {
-        self.0[state.index()]
+        self.states[state.index()]
     }
 
     /// Registered targets: all but the draining ones.
     #[must_use]
     pub fn registered(&self) -> u32 {
-        self.0.iter().sum::<u32>() - self.of(State::Draining)
+        self.states.iter().sum::<u32>() - self.of(State::Draining)
     }
 }
 
@@ -30,10 +38,10 @@ impl Counts {
 /// (docs/semantics.md, "Fail open").
 ///
 /// It changes no target's state. False for a group that is empty, not in use or not checked, and while no target has
-/// left `initial`: there is nothing yet to fail open from.
+/// left `initial`: there is nothing yet to fail open from. Targets that are checked nowhere do not count.
 #[must_use]
 pub fn fail_open(group: &TargetGroup, counts: &Counts) -> bool {
-    let registered = counts.registered();
+    let registered = counts.registered().saturating_sub(counts.unreachable);
     let undecided = registered == counts.of(State::Initial);
     if undecided || !group.attributes.in_use || !group.health_check.enabled {
         return false;
@@ -53,7 +61,7 @@ mod tests {
     use crate::model::protocol::Protocol;
     use crate::model::target_group::{Attributes, GroupName, MinimumHealthy};
 
-    /// States: `I`nitial, `H`ealthy, `U`nhealthy, `D`raining.
+    /// States: `I`nitial, `H`ealthy, `U`nhealthy, `D`raining, checked `N`owhere.
     fn fails_open(count: Option<u32>, percentage: Option<u8>, states: &str) -> bool {
         let group = TargetGroup {
             attributes: Attributes {
@@ -64,13 +72,18 @@ mod tests {
         };
         let mut counts = Counts::default();
         for letter in states.chars() {
-            counts.add(match letter {
+            let state = match letter {
                 'I' => State::Initial,
                 'H' => State::Healthy,
                 'U' => State::Unhealthy,
                 'D' => State::Draining,
+                'N' => {
+                    counts.add_unreachable();
+                    State::Unavailable
+                }
                 _ => unreachable!("no such state: {letter}"),
-            });
+            };
+            counts.add(state);
         }
         fail_open(&group, &counts)
     }
@@ -90,6 +103,10 @@ mod tests {
             (Some(1), Some(51), "HU", true),
             (Some(1), Some(50), "HUD", false),
             (Some(1), Some(100), "HHI", true),
+            (Some(1), None, "NN", false),
+            (Some(1), None, "NI", false),
+            (Some(1), None, "NU", true),
+            (Some(1), Some(100), "HN", false),
         ] {
             assert_eq!(fails_open(count, percentage, states), open, "{count:?} {percentage:?} {states}");
         }

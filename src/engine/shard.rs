@@ -1,8 +1,8 @@
 //! Every target one thread owns, and the order in which they fall due.
 //!
 //! ```text
-//!   shell ──register / update / deregister / release──►┌───────┐──poll_job──► shell probes the target
-//!         ──on_tick / on_outcome──────────────────────►│ Shard │──poll_event─► shell publishes it
+//!   shell ──register / restore / update / deregister──►┌───────┐──poll_job──► shell probes the target
+//!         ──release / on_tick / on_outcome────────────►│ Shard │──poll_event─► shell publishes it
 //!         ◄─next_check / next_deadline─────────────────└───────┘
 //! ```
 //!
@@ -17,15 +17,17 @@ use crate::engine::machine::{Machine, Settings};
 use crate::engine::place::Grid;
 use crate::engine::queue::Queue;
 use crate::engine::shard::course::Courses;
-pub use crate::engine::shard::job::{Event, Job, Key};
+pub use crate::engine::shard::job::{Access, Event, Job, Key};
 use crate::engine::shard::target::{Flight, Target, Tie};
 pub use crate::engine::status::Status;
 use crate::engine::table::{make_room, usize_of};
+use crate::model::failure::Failure;
 use crate::model::outcome::Outcome;
 use crate::model::tick::Tick;
 
 mod course;
 mod job;
+mod restore;
 mod target;
 mod told;
 
@@ -45,7 +47,7 @@ pub struct Shard {
     /// By interval in milliseconds.
     grids: BTreeMap<u32, Grid>,
     checks: Queue,
-    /// The end of a target's drain, or the moment it may become stale.
+    /// The end of a target's drain, or the moment at which time alone may change its state.
     deadlines: Queue,
     events: VecDeque<Event>,
     /// Checked targets with a known address whose first check has not been started.
@@ -68,31 +70,25 @@ impl Shard {
         self.to_come = registrations;
     }
 
-    /// Adds a target, or takes back the one at the same place if it is draining.
+    /// Adds a target, or has the one at the same place begin anew.
     ///
-    /// `hash` breaks ties between places on the grid. With `held` the first check waits for [`Shard::release`].
-    pub fn register(&mut self, key: Key, settings: Arc<Settings>, hash: u64, held: bool, now: Tick) {
-        let slot = usize_of(key.index);
-        if self.targets.len() <= slot {
-            make_room(&mut self.targets, slot + 1);
-            self.targets.resize_with(slot + 1, || None);
-        }
+    /// `hash` breaks ties between places on the grid.
+    pub fn register(&mut self, key: Key, settings: Arc<Settings>, hash: u64, access: Access, now: Tick) {
+        let slot = self.slot(key);
         let course = self.courses.join(settings);
-        let (generation, tie) = (key.generation, Tie::of(hash));
+        let (generation, nowhere) = (key.generation, access == Access::Nowhere);
         let mut target = match self.targets[slot].take() {
             Some(mut target) => {
                 self.unplace(&mut target, key.index);
-                let change = target.machine.reregister(&self.courses[course].settings, now);
+                let change = target.machine.reregister(nowhere, &self.courses[course].settings, now);
                 self.events.extend(change.map(|change| Event::Changed(key, change)));
                 self.courses.leave(target.course);
+                let held = access == Access::Awaited;
                 Target { generation, course, held, watched: false, ..target }
             }
-            None => {
-                let machine = Machine::new(now);
-                Target { machine, out: None, generation, course, place: None, tie, held, watched: false }
-            }
+            None => Target::new(Machine::new(nowhere, now), generation, course, Tie::of(hash), access),
         };
-        self.begin(&mut target, key.index, now);
+        self.begin(&mut target, key.index, None, now);
         self.targets[slot] = Some(target);
     }
 
@@ -104,7 +100,7 @@ impl Shard {
             target.course = shard.courses.join(settings);
             let (old, new) = (&shard.courses[before], &shard.courses[target.course]);
             let (was_checked, new_beat) = (old.settings.checked(), old.interval != new.interval);
-            let moves = new_beat || was_checked != new.settings.checked();
+            let moves = new_beat || target.place.is_some() != target.machine.wants_checks(&new.settings);
             let change = target.machine.on_settings(&old.settings, &new.settings, now);
             shard.events.extend(change.map(|change| Event::Changed(key, change)));
             if asks_anew {
@@ -115,12 +111,12 @@ impl Shard {
             {
                 flight.counts = false;
             }
-            if moves && !target.machine.is_draining() {
+            if moves {
                 // The place lies on the grid of the old interval.
                 let after = std::mem::replace(&mut target.course, before);
                 shard.unplace(target, key.index);
                 target.course = after;
-                shard.begin(target, key.index, now);
+                shard.begin(target, key.index, None, now);
             }
             shard.courses.leave(before);
             shard.watch(target, key.index);
@@ -135,8 +131,11 @@ impl Shard {
             }
             let settings = &shard.courses[target.course].settings;
             let change = target.machine.deregister(settings, now);
+            let rests = !target.machine.wants_checks(settings);
             shard.events.extend(change.map(|change| Event::Changed(key, change)));
-            shard.unplace(target, key.index);
+            if rests {
+                shard.unplace(target, key.index);
+            }
             let end = now + shard.courses[target.course].settings.deregistration_delay;
             shard.deadlines.set(key.index, Some(end));
         });
@@ -151,21 +150,24 @@ impl Shard {
     }
 
     /// Says that the target's address is now known: a target that was held, or never had a conclusive check, is
-    /// checked at once.
+    /// checked at once. One with a verdict from before a restart waits for its place.
     pub fn release(&mut self, key: Key, now: Tick) {
         self.with(key, |shard, target| {
             let held = std::mem::take(&mut target.held);
-            let early =
-                shard.checks.at(key.index).is_some_and(|due| now < due) && !target.machine.has_concluded();
+            let machine = &target.machine;
+            let early = shard.checks.at(key.index).is_some_and(|due| now < due) && !machine.has_concluded();
             // While it was held it took none of the quick first checks from targets that could be checked.
-            shard.fresh += u64::from(held && target.place.is_some());
+            shard.fresh += u64::from(held && target.place.is_some() && !machine.has_started());
             if (held || early) && target.place.is_some() && target.out.is_none() {
-                shard.checks.set(key.index, Some(now));
+                let course = &shard.courses[target.course];
+                let due = if machine.has_concluded() { target.place_from(course, now) } else { now };
+                shard.checks.set(key.index, Some(due));
             }
         });
     }
 
-    /// Ends drains whose time is over and finds targets that have gone without a verdict for too long.
+    /// Ends drains whose time is over, and finds targets that have gone without a verdict, or have been unhealthy and
+    /// draining, for too long.
     pub fn on_tick(&mut self, now: Tick) {
         while let Some((_, index)) = self.deadlines.pop_due(now) {
             let slot = usize_of(index);
@@ -173,10 +175,11 @@ impl Shard {
             let key = Key { index, generation: target.generation };
             if target.machine.is_draining() {
                 self.events.push_back(Event::Removed(key));
+                self.unplace(&mut target, index);
                 self.courses.leave(target.course);
                 continue;
             }
-            let change = target.machine.on_silence(&self.courses[target.course].settings, now);
+            let change = target.machine.on_deadline(&self.courses[target.course].settings, now);
             self.events.extend(change.map(|change| Event::Changed(key, change)));
             self.watch(&mut target, index);
             self.targets[slot] = Some(target);
@@ -214,7 +217,13 @@ impl Shard {
         let course = &self.courses[target.course];
         if flight.counts && target.generation == key.generation {
             let change = target.machine.on_outcome(outcome, &course.settings, now);
+            // Another state may have an earlier deadline.
+            target.watched &= change.is_none();
             self.events.extend(change.map(|change| Event::Changed(key, change)));
+            let refused = outcome == Outcome::Fail(Failure::ConnectRefused);
+            if refused && target.machine.is_draining() && target.place.is_some() {
+                self.deadlines.set(key.index, Some(now));
+            }
         }
         if target.place.is_some() && !target.held {
             let (next, skipped) = if target.machine.has_started() {
@@ -241,12 +250,26 @@ impl Shard {
         self.targets[slot] = Some(target);
     }
 
-    /// Gives a target its place on the grid and its first check, unless its group is not checked.
-    fn begin(&mut self, target: &mut Target, index: u32, now: Tick) {
+    /// The target's place in the table, which has room for it.
+    fn slot(&mut self, key: Key) -> usize {
+        let slot = usize_of(key.index);
+        if self.targets.len() <= slot {
+            make_room(&mut self.targets, slot + 1);
+            self.targets.resize_with(slot + 1, || None);
+        }
+        slot
+    }
+
+    /// Gives a target its place on the grid, at `offset` milliseconds where that is said, and its first check, unless its
+    /// checks rest.
+    fn begin(&mut self, target: &mut Target, index: u32, offset: Option<u64>, now: Tick) {
         let course = &self.courses[target.course];
-        if course.settings.checked() && target.place.is_none() {
+        if target.machine.wants_checks(&course.settings) && target.place.is_none() {
             let grid = self.grids.entry(course.interval).or_insert_with(|| Grid::new(course.interval));
-            target.place = Some(grid.take(target.tie.hash()));
+            target.place = Some(match offset {
+                Some(offset) => grid.take_at(offset),
+                None => grid.take(target.tie.hash()),
+            });
             let next = now + Duration::from_millis(1);
             let due = if target.machine.has_started() || target.held {
                 target.place_from(course, next)
@@ -291,10 +314,10 @@ impl Shard {
     }
 }
 
-/// Keeps one entry in the queue of deadlines for the moment a target may become stale. The entry is moved only when it
-/// fires, so a check costs nothing here.
+/// Keeps one entry in the queue of deadlines for the moment time alone may change a target's state. The entry is put off
+/// only when it fires, so a check costs nothing here.
 fn watch(deadlines: &mut Queue, target: &mut Target, settings: &Settings, index: u32) {
-    let at = target.machine.stale_at(settings);
+    let at = target.machine.deadline(settings);
     let early_enough = |&set: &Tick| at.is_some_and(|at| set <= at);
     if !target.machine.is_draining() && deadlines.at(index).filter(early_enough).is_none() {
         deadlines.set(index, at);

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::model::failure::Failure;
+use crate::model::target::TargetDescription;
 
 /// The state of a target (`TargetHealthStateEnum`).
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -205,13 +206,29 @@ impl TargetHealth {
         Self { state, reason: Some(failure.naming().reason), failure: Some(failure) }
     }
 
+    /// A state with the one reason that groups behind a Network Load Balancer have for every failure
+    /// (docs/semantics.md, "Reasons").
+    #[must_use]
+    pub fn failing_plainly(state: State, failure: Failure) -> Self {
+        Self { state, reason: Some(Reason::TargetFailedHealthChecks), failure: Some(failure) }
+    }
+
     /// AWS's description, absent exactly when healthy.
     #[must_use]
     pub fn description(&self) -> Option<String> {
-        match self.failure {
+        let reason = self.reason?;
+        // The failure may be finer than the reason that is told.
+        match self.failure.filter(|failure| failure.naming().reason == reason) {
             Some(failure) => Some(failure.description()),
-            None => self.reason.map(|reason| reason.description().to_owned()),
+            None => Some(reason.description().to_owned()),
         }
+    }
+
+    /// What is told of `target`: AWS's description, or why the target is checked nowhere.
+    #[must_use]
+    pub fn description_of(&self, target: &TargetDescription) -> Option<String> {
+        let unknown = self.state == State::Unavailable && self.reason == Some(Reason::ElbInternalError);
+        unknown.then(|| target.why_unreachable()).flatten().or_else(|| self.description())
     }
 }
 

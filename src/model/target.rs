@@ -62,6 +62,26 @@ impl TargetDescription {
     pub fn ip(&self) -> Option<IpAddr> {
         self.host()?.parse().ok()
     }
+
+    /// The host name at which it is checked, or `None` where that is an address or it is not checked.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.host().filter(|host| host.parse::<IpAddr>().is_err())
+    }
+
+    /// Why it is checked nowhere, in a sentence that says what to do; `None` where it is checked.
+    #[must_use]
+    pub fn why_unreachable(&self) -> Option<String> {
+        if self.host().is_some() {
+            return None;
+        }
+        if self.port == 0 {
+            return Some("Lambda functions cannot be checked from here".to_owned());
+        }
+        let kind = if self.id.starts_with("arn:") { "load balancer" } else { "instance" };
+        let id = &self.id;
+        Some(format!("The {kind} {id} has no address: name one under [instances] in the configuration file"))
+    }
 }
 
 impl fmt::Display for TargetDescription {
@@ -228,6 +248,26 @@ mod tests {
         ] {
             assert!(parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_checked_nowhere_says_why() {
+        let why = |id: &str, port, reach| {
+            let more = Some(Box::new(More { reach, quic_server_id: None }));
+            TargetDescription { more, ..TargetDescription::new(id, port) }.why_unreachable()
+        };
+        let balancer =
+            "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/app/web/50dc6c495c0c9188";
+        for (id, port, begin) in [
+            ("i-0abcdef0", 80, "The instance i-0abcdef0 has no address: name one under [instances]"),
+            (balancer, 80, "The load balancer arn:aws:elasticloadbalancing:"),
+            ("arn:aws:lambda:us-east-1:000000000000:function:f", 0, "Lambda functions cannot be checked"),
+        ] {
+            let told = why(id, port, Reach::Nowhere);
+            assert!(told.as_ref().is_some_and(|text| text.starts_with(begin)), "{told:?}");
+        }
+        assert_eq!(why("i-0abcdef0", 80, Reach::At("10.0.0.5".into())), None);
+        assert_eq!(TargetDescription::new("10.0.0.5", 80).why_unreachable(), None);
     }
 
     proptest! {

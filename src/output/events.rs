@@ -85,7 +85,7 @@ fn told(entry: &Entry) -> String {
         from: entry.from.as_str(),
         to: entry.to.state.as_str(),
         reason: entry.to.reason.map(|reason| reason.as_str()),
-        description: entry.to.description(),
+        description: entry.to.description_of(&entry.target),
     };
     event("transition", Some(entry.id.to_string()), &data)
 }

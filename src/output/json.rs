@@ -150,7 +150,7 @@ fn told(listing: &Listing, description: &TargetDescription, health: TargetHealth
         address: None,
         state: health.state.as_str(),
         reason: health.reason.map(|reason| reason.as_str()),
-        description: health.description(),
+        description: health.description_of(description),
         since: None,
         last_check: None,
         last_conclusive_check: None,

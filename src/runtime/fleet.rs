@@ -13,8 +13,10 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, error, info, warn};
 
 use crate::engine::registry::{Changes, Command, Registry};
+use crate::engine::shard::Key;
 use crate::model::desired::DesiredGroup;
 use crate::model::health::{Reason, State, TargetHealth};
+use crate::model::life::Life;
 use crate::model::outcome::{Outcome, Report};
 use crate::model::target::TargetDescription;
 use crate::model::target_group::GroupName;
@@ -67,6 +69,9 @@ pub struct Apply {
     pub done: oneshot::Sender<Changes>,
 }
 
+/// What is known of one target from before a restart.
+pub type Former = (GroupName, Arc<TargetDescription>, Life);
+
 /// The running shards.
 #[derive(Debug)]
 pub struct Fleet {
@@ -78,9 +83,13 @@ pub struct Fleet {
 impl Fleet {
     /// Starts the shards' threads and, on the calling runtime, the task that commands them.
     ///
+    /// `lives` are what is known of targets from before a restart. A life is taken up when its group is first applied,
+    /// and dropped if that is not so by the end of the first whole file: groups that the file does not name are applied
+    /// before it. An apply that takes lives up is answered once readers see them.
+    ///
     /// # Errors
     /// If a thread or its event loop cannot be made.
-    pub fn start(view: &Arc<View>, layout: Layout) -> io::Result<Self> {
+    pub fn start(view: &Arc<View>, layout: Layout, lives: Vec<Former>) -> io::Result<Self> {
         let (happenings, heard) = mpsc::channel(HAPPENINGS);
         let (mut shards, mut threads) = (Vec::new(), Vec::new());
         for number in 0..layout.shards.max(1) {
@@ -101,13 +110,10 @@ impl Fleet {
         let told = shards.iter().map(Mailbox::try_clone).collect::<io::Result<_>>()?;
         tokio::spawn(or_abort(resolver::run(asked, told, view.clock, layout.resolve_interval)));
         let (applies, wanted) = mpsc::channel(1);
-        let control = Control {
-            registry: Registry::new(layout.shards.max(1)),
-            view: Arc::clone(view),
-            shards,
-            asks,
-            failing_open: BTreeMap::new(),
-        };
+        let mut registry = Registry::new(layout.shards.max(1));
+        registry.remember(lives, view.clock.now());
+        let control =
+            Control { registry, view: Arc::clone(view), shards, asks, failing_open: BTreeMap::new() };
         let control = tokio::spawn(or_abort(control.run(wanted, heard)));
         Ok(Self { applies, threads, control })
     }
@@ -197,7 +203,17 @@ impl Control {
         let changes = self.registry.apply_some(apply.groups, &apply.gone);
         // Readers first: a target that is listed and not yet published is in registration.
         self.view.publish_listings(self.registry.listings());
+        let moved = self.registry.take_moved();
+        let forgotten = moved
+            .iter()
+            .filter_map(|moved| forget(moved.shard, moved.key, &moved.target))
+            .collect::<Vec<_>>();
+        if !forgotten.is_empty() {
+            _ = self.asks.send(forgotten).await;
+        }
+        let mut restored = Vec::new();
         for (shard, commands) in (0..).zip(self.registry.take_commands()) {
+            restored.extend(commands.iter().rev().find_map(restored_key).map(|key| (shard, key)));
             if commands.is_empty() {
                 continue;
             }
@@ -210,7 +226,9 @@ impl Control {
                 _ = self.asks.send(asks).await;
             }
         }
+        self.view.published(&restored).await;
         if apply.whole_file {
+            self.registry.forget_remembered();
             self.view.config.success_at.store(self.view.clock.now().0, Relaxed);
             self.view.config.successful.store(true, Relaxed);
         }
@@ -229,9 +247,7 @@ impl Control {
                 Happening::Skipping(turn, rate) => self.tell_skipping(shard, turn, rate),
                 Happening::Checked(group, target, report) => log_check(&group, &target, &report),
                 Happening::Removed(group, target, key, at) => {
-                    if target.ip().is_none() {
-                        asks.push(Ask::Forget(target.id.clone(), (shard, key)));
-                    }
+                    asks.extend(forget(shard, key, &target));
                     self.registry.on_removed(shard, &group, &target, key);
                     removed = true;
                     let to = TargetHealth::because(State::Unused, Reason::TargetNotRegistered);
@@ -257,7 +273,7 @@ impl Control {
     ) {
         let reason = to.reason.map(Reason::as_str);
         let failure = to.failure.map(|failure| failure.naming().label);
-        let description = to.description();
+        let description = to.description_of(&target);
         info!(target_group = %group, target = %target, from = %from, to = %to.state, reason, failure, description, "Target changed state.");
         self.view.journal.record(at, group, target, from, to);
     }
@@ -323,42 +339,26 @@ fn log_check(group: &GroupName, target: &TargetDescription, report: &Report) {
 
 /// What the resolver must know of a command.
 fn ask(shard: u16, command: &Command) -> Option<Ask> {
+    let (key, target) = match command {
+        Command::Register(key, _, target) => (*key, target),
+        Command::Restore(restored) => (restored.key, &restored.target),
+        Command::Update(..) | Command::Deregister(_) | Command::End(_) => return None,
+    };
+    target.name().map(|name| Ask::Follow(name.into(), (shard, key)))
+}
+
+/// What the resolver must know of a registration that is over.
+fn forget(shard: u16, key: Key, target: &TargetDescription) -> Option<Ask> {
+    target.name().map(|name| Ask::Forget(name.into(), (shard, key)))
+}
+
+/// The target whose life a command takes up.
+fn restored_key(command: &Command) -> Option<Key> {
     match command {
-        Command::Register(key, _, target) if target.ip().is_none() => {
-            Some(Ask::Follow(target.id.clone(), (shard, *key)))
-        }
+        Command::Restore(restored) => Some(restored.key),
         Command::Register(..) | Command::Update(..) | Command::Deregister(_) | Command::End(_) => None,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::machine::Transition;
-    use crate::runtime::clock::Clock;
-
-    #[tokio::test]
-    async fn a_loss_stands_in_the_journal_between_what_came_before_and_after_it() {
-        let view = View::new(Clock::start(), 1);
-        let (asks, _asked) = mpsc::channel(1);
-        let registry = Registry::new(1);
-        let mut control = Control {
-            registry,
-            view: Arc::clone(&view),
-            shards: Vec::new(),
-            asks,
-            failing_open: BTreeMap::new(),
-        };
-        let changed = || {
-            let target = TargetDescription::new("10.0.0.1", 80);
-            let change = Transition { from: State::Initial, to: TargetHealth::HEALTHY, at: Tick(1) };
-            (0, Happening::Changed(GroupName::parse("web").unwrap(), Arc::new(target), change))
-        };
-        let begin = view.journal.newest();
-        control.on_happenings([changed(), (0, Happening::Lost), changed()].into_iter()).await;
-        let before = view.journal.after(begin);
-        assert_eq!((before.entries.len(), before.gap, before.more), (1, false, true));
-        let after = view.journal.after(before.last);
-        assert_eq!((after.entries.len(), after.gap, after.more), (1, true, false));
-    }
-}
+mod tests;

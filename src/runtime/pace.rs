@@ -46,7 +46,7 @@ mod tests {
 
     use super::*;
     use crate::engine::machine::Settings;
-    use crate::engine::shard::{Key, Shard};
+    use crate::engine::shard::{Access, Key, Shard};
     use crate::model::health_check::HealthCheck;
     use crate::model::outcome::Outcome;
     use crate::model::protocol::Protocol;
@@ -73,7 +73,7 @@ mod tests {
         }));
         for index in 0..7 {
             let key = Key { index, generation: 1 };
-            shard.register(key, Arc::clone(&settings), u64::from(index) << 61, false, Tick(0));
+            shard.register(key, Arc::clone(&settings), u64::from(index) << 61, Access::Known, Tick(0));
         }
         let (step, mut started) = (step(&shard), 0);
         for now in (0..millis * 100).map(Tick) {

@@ -21,7 +21,7 @@ use crate::model::tick::Tick;
 pub struct Record {
     /// Which registration it is about.
     pub key: Key,
-    /// What the rules say. At most one of its three moments ahead is set: a check waits, or runs, or a drain does.
+    /// What the rules say. At most one of its three moments ahead is told: the end of a drain, else the next check.
     pub status: Status,
     /// The address checked; unknown while a host name is not resolved.
     pub address: Option<IpAddr>,
@@ -190,9 +190,8 @@ const CONCLUSIVE: usize = 4;
 
 fn encode_status(status: &Status, address: Option<IpAddr>) -> StatusWords {
     let Status { health, since, streak, conclusive_state, next_check, check_after, drain_ends } = *status;
-    let moments = [next_check, check_after, drain_ends];
-    debug_assert!(moments.iter().flatten().count() < 2, "{status:?} waits for more than one thing");
-    let ahead = (1..).zip(moments).find_map(|(kind, moment)| Some((kind, moment?)));
+    let moments = [(3, drain_ends), (1, next_check), (2, check_after)];
+    let ahead = moments.into_iter().find_map(|(kind, moment)| Some((kind, moment?)));
     let (fails, count) = match streak {
         Streak::Passes(count) => (0, count),
         Streak::Fails(count) => (1, count),

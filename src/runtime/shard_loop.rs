@@ -11,13 +11,14 @@ use tokio::sync::mpsc;
 
 use crate::engine::machine::Transition;
 use crate::engine::place;
-use crate::engine::registry::Command;
-use crate::engine::shard::{Job, Key, Shard};
+use crate::engine::registry::{Command, Restored};
+use crate::engine::shard::{Access, Job, Key, Shard};
 use crate::engine::table::usize_of;
 use crate::model::failure::Failure;
+use crate::model::life::Life;
 use crate::model::outcome::{Cause, Outcome, Report, Timings};
 use crate::model::target::TargetDescription;
-use crate::model::target_group::GroupName;
+use crate::model::target_group::{GroupName, TargetGroup};
 use crate::model::tick::Tick;
 use crate::runtime::admission::Admission;
 use crate::runtime::backlog::{Backlog, Task};
@@ -195,6 +196,7 @@ impl Loop {
     fn make_room(&mut self, commands: &[Command]) {
         let place = |command: &Command| match command {
             Command::Register(key, ..) => key.index.saturating_add(1),
+            Command::Restore(restored) => restored.key.index.saturating_add(1),
             Command::Update(..) | Command::Deregister(_) | Command::End(_) => 0,
         };
         let places = usize_of(commands.iter().map(place).max().unwrap_or(0));
@@ -226,17 +228,10 @@ impl Loop {
     fn on_command(&mut self, command: Command, now: Tick) {
         // The fleet publishes a group before it sends a command about it.
         match command {
-            Command::Register(key, group, target) => {
-                let Some(group) = self.roster.group(&group, &self.shell.view, &mut self.admission) else {
-                    return;
-                };
-                let resolution = target.ip().map_or(Resolution::Pending, Resolution::Address);
-                let held = resolution == Resolution::Pending;
-                let hash = place::hash(group.group.name.as_str(), &target.to_string());
-                self.shard.expect(self.backlog.registrations());
-                self.shard.register(key, Arc::clone(&group.settings), hash, held, now);
-                self.roster.put(key, group, target, resolution);
-                self.refresh(key, None);
+            Command::Register(key, group, target) => self.take_in(key, &group, target, None, now),
+            Command::Restore(restored) => {
+                let Restored { key, group, target, life } = *restored;
+                self.take_in(key, &group, target, Some(&life), now);
             }
             Command::Update(key, group) => {
                 // A target that has just been forgotten takes no group with it.
@@ -263,6 +258,33 @@ impl Loop {
                 self.take_events();
             }
         }
+    }
+
+    /// Takes a target in, with the life it had before a restart if that goes on.
+    fn take_in(
+        &mut self,
+        key: Key,
+        group: &Arc<TargetGroup>,
+        target: Arc<TargetDescription>,
+        life: Option<&Life>,
+        now: Tick,
+    ) {
+        let Some(group) = self.roster.group(group, &self.shell.view, &mut self.admission) else { return };
+        let (access, resolution) = match target.ip() {
+            Some(address) => (Access::Known, Resolution::Address(address)),
+            None if target.host().is_some() => (Access::Awaited, Resolution::Pending),
+            None => (Access::Nowhere, Resolution::Pending),
+        };
+        let hash = place::hash(group.group.name.as_str(), &target.to_string());
+        let settings = Arc::clone(&group.settings);
+        if let Some(life) = life {
+            self.shard.restore(key, settings, hash, access, life, now);
+        } else {
+            self.shard.expect(self.backlog.registrations());
+            self.shard.register(key, settings, hash, access, now);
+        }
+        self.roster.put(key, group, target, resolution);
+        self.refresh(key, None);
     }
 
     /// Starts checks that are due, as many as there is room for. True if more are due than one turn may start.

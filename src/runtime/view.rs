@@ -98,6 +98,19 @@ impl View {
         }
     }
 
+    /// Waits until the shards have published these registrations, or have ended them.
+    pub async fn published(&self, keys: &[(u16, Key)]) {
+        let mut changes = self.changes();
+        let unpublished = |(shard, key): &(u16, Key)| {
+            let records = self.shards.get(usize::from(*shard)).map(|shard| shard.records());
+            records.is_some_and(|records| records.health(*key) == Lookup::Unpublished)
+        };
+        while keys.iter().any(unpublished) {
+            // The sender lives as long as this view.
+            _ = changes.changed().await;
+        }
+    }
+
     /// Tells when anything has been published since it was last looked at.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
@@ -122,7 +135,8 @@ impl View {
         self.group_stats.load().get(group).map(Arc::clone)
     }
 
-    /// Whether the configuration is live and every target was checked once, or its first interval is over.
+    /// Whether the configuration is live and every target that is checked anywhere was checked once, has a verdict from
+    /// before a restart, or its first interval is over.
     ///
     /// Once true it stays true until the process stops: a target added later makes no server unready.
     #[must_use]
@@ -189,6 +203,15 @@ pub struct Seen<'a> {
     pub record: Option<Record>,
 }
 
+impl Seen<'_> {
+    /// What is told with state and reason: AWS's description, or why the target is checked nowhere; absent exactly when
+    /// healthy.
+    #[must_use]
+    pub fn description(&self) -> Option<String> {
+        self.health.description_of(self.target)
+    }
+}
+
 impl Snapshot {
     /// The targets of a group, in the order of id and port; those whose drain is over are not among them.
     pub fn targets<'a>(&'a self, listing: &'a Listing) -> impl Iterator<Item = Seen<'a>> {
@@ -207,11 +230,14 @@ impl Snapshot {
     #[must_use]
     pub fn counts(&self, listing: &Listing) -> Counts {
         let mut counts = Counts::default();
-        listing
-            .targets
-            .iter()
-            .filter_map(|one| self.health(listing, one))
-            .for_each(|one| counts.add(one.state));
+        for listed in &listing.targets {
+            let Some(health) = self.health(listing, listed) else { continue };
+            counts.add(health.state);
+            // The target itself is looked at only where it must be: each is somewhere else in memory.
+            if health.state == State::Unavailable && listed.target.host().is_none() {
+                counts.add_unreachable();
+            }
+        }
         counts
     }
 
@@ -232,9 +258,13 @@ impl Snapshot {
         unchecked
             || self.targets(listing).all(|seen| {
                 let checked = |record: &Record| {
-                    record.last_check.is_some() || record.status.since + check.interval <= self.now
+                    // A verdict without a check is from before a restart.
+                    record.last_check.is_some()
+                        || record.status.conclusive_state != State::Initial
+                        || record.status.since + check.interval <= self.now
                 };
-                seen.health.state == State::Draining || seen.record.as_ref().is_some_and(checked)
+                let never = seen.health.state == State::Draining || seen.target.host().is_none();
+                never || seen.record.as_ref().is_some_and(checked)
             })
     }
 }
@@ -244,7 +274,7 @@ fn told(listing: &Listing, listed: &Listed, status: Lookup<TargetHealth>) -> Opt
     match (listed.registered, status) {
         (true, Lookup::Found(health)) => Some(health),
         // Registered but not yet published: the gap that AWS calls registration in progress.
-        (true, Lookup::Unpublished) => Some(unpublished(listing)),
+        (true, Lookup::Unpublished) => Some(unpublished(listing, listed)),
         // Deregistered, and its shard may not have heard of that yet, or not even of its registration: a write is seen
         // by the next read.
         (false, Lookup::Found(_) | Lookup::Unpublished) => {
@@ -255,12 +285,15 @@ fn told(listing: &Listing, listed: &Listed, status: Lookup<TargetHealth>) -> Opt
     }
 }
 
-fn unpublished(listing: &Listing) -> TargetHealth {
+fn unpublished(listing: &Listing, listed: &Listed) -> TargetHealth {
     if !listing.group.attributes.in_use {
         return TargetHealth::because(State::Unused, Reason::TargetNotInUse);
     }
     if !listing.group.health_check.enabled {
         return TargetHealth::because(State::Unavailable, Reason::TargetHealthCheckDisabled);
+    }
+    if listed.target.host().is_none() {
+        return TargetHealth::because(State::Unavailable, Reason::ElbInternalError);
     }
     TargetHealth::because(State::Initial, Reason::ElbRegistrationInProgress)
 }

@@ -56,6 +56,8 @@ impl World {
                     starts.entry((number, job.key.index)).or_default().push(self.now);
                     lane.answer(lane.jobs.len() - 1, outcome, self.now);
                 }
+                // An answer may have ended a drain.
+                lane.turn(0, self.now);
             }
             let lanes = self.lanes.iter();
             let wakes = lanes.flat_map(|lane| [lane.shard.next_check(), lane.shard.next_deadline()]);

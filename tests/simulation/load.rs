@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use tgprobe::engine::machine::Settings;
 use tgprobe::engine::place;
-use tgprobe::engine::shard::{Event, Job, Key, Shard};
+use tgprobe::engine::shard::{Access, Event, Job, Key, Shard};
 use tgprobe::model::health::State;
 use tgprobe::model::health_check::HealthCheck;
+use tgprobe::model::life::Life;
 use tgprobe::model::outcome::Outcome;
 use tgprobe::model::protocol::Protocol;
 use tgprobe::model::target_group::{GroupName, TargetGroup};
@@ -57,7 +58,7 @@ impl Rig {
         let settings = settings(interval);
         for index in 0..targets {
             let hash = place::hash("web", &index.to_string());
-            shard.register(Key { index, generation: 1 }, Arc::clone(&settings), hash, false, START);
+            shard.register(Key { index, generation: 1 }, Arc::clone(&settings), hash, Access::Known, START);
         }
         let starts = (0..targets).map(|_| Vec::new()).collect();
         Self { shard, shell, now: START, saved: 0, running: VecDeque::new(), starts, latest: Duration::ZERO }
@@ -200,4 +201,50 @@ fn ten_thousand_new_targets_are_all_checked_within_one_interval_and_evenly_ever_
         assert!(burst <= 1.2, "interval {interval}: {burst} of the mean in some ten milliseconds");
     }
     assert_eq!((rig.latest, rig.shard.skipped()), (Duration::ZERO, 0));
+}
+
+#[test]
+fn after_a_restart_ten_thousand_targets_change_no_state_and_are_checked_on_their_places() {
+    let free = Shell { starts: u64::from(u32::MAX), room: usize::MAX, takes: MILLISECOND };
+    let mut before = Rig::new(10_000, SECOND, free);
+    before.run(SECOND * 2);
+    let keys = (0..10_000).map(|index| Key { index, generation: 1 });
+    let lives: Vec<Life> = keys
+        .map(|key| {
+            let status = before.shard.status(key).unwrap();
+            let moment = status.next_check.or(status.check_after).unwrap();
+            Life {
+                state: status.health.state,
+                since: status.since,
+                conclusive_state: status.conclusive_state,
+                failing: false,
+                run: 2,
+                failure: None,
+                drain_ends: None,
+                grid: Some((moment, SECOND)),
+            }
+        })
+        .collect();
+    assert!(lives.iter().all(|life| life.state == State::Healthy));
+    let mut rig = Rig::new(0, SECOND, free);
+    let (begin, settings) = (before.now + Duration::from_millis(7_777), settings(SECOND));
+    (rig.now, rig.starts) = (begin, (0..10_000).map(|_| Vec::new()).collect());
+    for (index, life) in (0..).zip(&lives) {
+        let (key, hash) = (Key { index, generation: 1 }, place::hash("web", &index.to_string()));
+        rig.shard.restore(key, Arc::clone(&settings), hash, Access::Known, life, begin);
+    }
+    rig.run(SECOND * 3);
+    assert_eq!(rig.shard.poll_event(), None, "no state changes");
+    for (index, (life, starts)) in (0..).zip(lives.iter().zip(&rig.starts)) {
+        let phase = life.grid.unwrap().0.0 % 1_000;
+        assert!(starts.iter().all(|start| start.0 % 1_000 == phase), "target {index} left its place");
+        assert!(begin < starts[0] && starts[0] <= begin + SECOND, "target {index} waits for its place");
+        assert!(starts.windows(2).all(|pair| pair[1].since(pair[0]) == SECOND), "target {index}");
+        let since = rig.shard.status(Key { index, generation: 1 }).unwrap().since;
+        assert_eq!(since, life.since, "target {index}");
+    }
+    for interval in 0..3 {
+        let burst = burst(&rig, begin + SECOND * interval, SECOND);
+        assert!(burst <= 1.2, "interval {interval}: {burst} of the mean in some ten milliseconds");
+    }
 }

@@ -1,16 +1,18 @@
-//! What must be true of one target, worked out without the engine: two counters, four flags and plain arithmetic.
+//! What must be true of one target, worked out without the engine: two counters, some flags and plain arithmetic. This
+//! part knows when it is checked, the other what is said of it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tgprobe::engine::machine::Streak;
 use tgprobe::engine::shard::{Event, Job, Key, Status};
 use tgprobe::model::failure::Failure;
-use tgprobe::model::health::{Reason, State};
+use tgprobe::model::health::State;
 use tgprobe::model::outcome::Outcome;
 use tgprobe::model::target::TargetDescription;
 use tgprobe::model::target_group::TargetGroup;
 use tgprobe::model::tick::{Tick, millis};
+
+mod verdict;
 
 /// What one call must make the engine say.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -72,8 +74,13 @@ pub(crate) struct Shadow {
     failure: Option<Failure>,
     stale: bool,
     concluded: bool,
+    passed: bool,
     fresh_at: Tick,
     since: Tick,
+    /// When the start period began.
+    began: Tick,
+    /// When an unhealthy target is done draining.
+    unhealthy_at: Option<Tick>,
 }
 
 impl Shadow {
@@ -97,39 +104,35 @@ impl Shadow {
             failure: None,
             stale: false,
             concluded: false,
+            passed: false,
             fresh_at: now,
             since: now,
+            began: now,
+            unhealthy_at: None,
         }
     }
 
-    pub(crate) fn checked(&self) -> bool {
+    /// Whether the group's targets are checked.
+    fn on(&self) -> bool {
         self.group.health_check.enabled && self.group.attributes.in_use
+    }
+
+    pub(crate) fn checked(&self) -> bool {
+        self.on() && self.target.host().is_some()
     }
 
     /// Whether the target takes up one of the quick first checks.
     pub(crate) fn is_fresh(&self) -> bool {
-        self.drain_ends.is_none() && self.checked() && !self.started && !self.held
+        self.is_placed() && !self.started && !self.held
     }
 
     /// Whether the target has a place on a grid.
     pub(crate) fn is_placed(&self) -> bool {
-        self.drain_ends.is_none() && self.checked()
+        self.checked() && (self.drain_ends.is_none() || self.group.attributes.end_drain_when_refused)
     }
 
     pub(crate) fn interval(&self) -> Duration {
         self.group.health_check.interval
-    }
-
-    pub(crate) fn state(&self) -> State {
-        if self.drain_ends.is_some() {
-            State::Draining
-        } else if !self.group.attributes.in_use {
-            State::Unused
-        } else if !self.group.health_check.enabled || self.stale {
-            State::Unavailable
-        } else {
-            self.verdict
-        }
     }
 
     /// When a check is due, if one is queued.
@@ -137,50 +140,41 @@ impl Shadow {
         self.window.map(|(due, _)| due)
     }
 
-    /// When time alone will change something: the end of the drain, or too long a silence.
-    pub(crate) fn deadline(&self) -> Option<Tick> {
-        let silent = !self.stale && self.checked();
-        let stale_at = silent.then(|| self.fresh_at + self.group.health_check.stale_after);
-        self.drain_ends.or(stale_at)
-    }
-
     /// The target is registered again, drained or not; `quick` says whether few targets are new.
     pub(crate) fn register(
         &mut self,
         key: Key,
         group: Arc<TargetGroup>,
+        target: Arc<TargetDescription>,
         held: bool,
         quick: bool,
         now: Tick,
     ) -> Option<Expected> {
         let before = self.state();
         let flight = self.flight;
-        *self = Self { held, flight, ..Self::new(key, group, Arc::clone(&self.target), now) };
+        *self = Self { held, flight, ..Self::new(key, group, target, now) };
         self.queue_first(quick, now);
         self.changed(before, now)
     }
 
     pub(crate) fn update(&mut self, group: Arc<TargetGroup>, quick: bool, now: Tick) -> Option<Expected> {
-        let (before, was_checked) = (self.state(), self.checked());
+        let (before, was_on, was_placed) = (self.state(), self.on(), self.is_placed());
         let old = std::mem::replace(&mut self.group, group);
         let (was, is) = (&old.health_check, &self.group.health_check);
         let asks_anew = super::turn::asks_anew(&old, &self.group);
         let counts = was.interval != is.interval
             || was.healthy_threshold != is.healthy_threshold
             || was.unhealthy_threshold != is.unhealthy_threshold
-            || was.initial_healthy_threshold != is.initial_healthy_threshold;
-        let moved = was.interval != is.interval || was_checked != self.checked();
+            || was.initial_healthy_threshold != is.initial_healthy_threshold
+            || was.start_period != is.start_period;
+        let moved = was.interval != is.interval || was_placed != self.is_placed();
         if counts || asks_anew {
             (self.passes, self.fails) = (0, 0);
         }
-        if self.drain_ends.is_some() {
-            return None;
-        }
-        let begins = !was_checked && self.checked();
-        if let Some(flight) = self.flight.as_mut().filter(|_| asks_anew || begins) {
+        if let Some(flight) = self.flight.as_mut().filter(|_| asks_anew || !was_on) {
             flight.counts = false;
         }
-        if begins {
+        if !was_on && self.on() && self.drain_ends.is_none() {
             let (held, flight, since) = (self.held, self.flight, self.since);
             let (group, target) = (Arc::clone(&self.group), Arc::clone(&self.target));
             *self = Self { held, flight, since, ..Self::new(self.key, group, target, now) };
@@ -188,7 +182,7 @@ impl Shadow {
         if moved {
             self.phase = None;
             self.last_start = None;
-            if self.started && self.checked() {
+            if self.started && self.is_placed() {
                 let next = now + Duration::from_millis(1);
                 let queued = !self.held && self.flight.is_none();
                 self.window = queued.then_some((next, now + self.interval()));
@@ -209,7 +203,9 @@ impl Shadow {
         }
         let before = self.state();
         self.drain_ends = Some(now + self.group.attributes.deregistration_delay);
-        self.window = None;
+        if !self.is_placed() {
+            self.window = None;
+        }
         self.changed(before, now)
     }
 
@@ -219,32 +215,19 @@ impl Shadow {
 
     pub(crate) fn release(&mut self, now: Tick) {
         let waits = self.window.is_some_and(|(due, _)| now < due) && !self.concluded;
-        let live = self.checked() && self.drain_ends.is_none() && self.flight.is_none();
-        if live && (self.held || waits) {
-            self.window = Some((now, now));
-            self.on_place = false;
+        if self.is_placed() && self.flight.is_none() && (self.held || waits) {
+            self.on_place = self.concluded;
+            self.window = Some(if self.concluded { self.next_place(now) } else { (now, now) });
             (self.last_start, self.last_due) = (None, None);
         }
         self.held = false;
-    }
-
-    /// Time passes: the drain ends, or silence has lasted too long.
-    pub(crate) fn pass_time(&mut self, now: Tick) -> Option<Expected> {
-        if let Some(end) = self.drain_ends {
-            return (end <= now).then_some(Expected::Removed(self.key));
-        }
-        let before = self.state();
-        if self.checked() && self.fresh_at + self.group.health_check.stale_after <= now {
-            self.stale = true;
-        }
-        self.changed(before, now)
     }
 
     /// A job is taken.
     pub(crate) fn start(&mut self, job: &Job, now: Tick) {
         let key = job.key;
         assert_eq!(key, self.key, "a job of a registration that is over");
-        assert!(self.drain_ends.is_none() && self.checked() && !self.held, "{key:?} must not be probed");
+        assert!(self.is_placed() && !self.held, "{key:?} must not be probed");
         assert!(self.flight.is_none(), "two probes of {key:?} at once");
         assert!(job.due <= now, "{key:?} probed before it was due");
         assert_eq!(self.window, Some((job.due, job.due)), "{key:?} is not due when it was said to be");
@@ -273,8 +256,12 @@ impl Shadow {
         };
         self.flight = None;
         let before = self.state();
-        if flight.counts && job == self.key && self.drain_ends.is_none() && self.checked() {
-            self.count(outcome, now);
+        if flight.counts && job == self.key && self.checked() {
+            if self.drain_ends.is_none() {
+                self.count(outcome, now);
+            } else if self.is_placed() && outcome == Outcome::Fail(Failure::ConnectRefused) {
+                self.drain_ends = Some(now);
+            }
         }
         let skipped = self.queue_again(flight, now, next);
         (self.changed(before, now), skipped)
@@ -305,19 +292,8 @@ impl Shadow {
     /// Compares what a reader is told with what is known here, and notes the moment the engine chose.
     pub(crate) fn compare(&mut self, status: &Status) {
         let key = self.key;
-        assert_eq!(status.health.state, self.state(), "{key:?}");
-        assert_eq!(status.conclusive_state, self.verdict, "{key:?}");
-        assert_eq!(status.since, self.since, "{key:?}");
-        assert_eq!(status.drain_ends, self.drain_ends, "{key:?}");
-        let streak = if self.fails > 0 { Streak::Fails(self.fails) } else { Streak::Passes(self.passes) };
-        assert_eq!(status.streak, streak, "{key:?}");
-        let failing = status.health.state == State::Unhealthy;
-        assert_eq!(status.health.failure, self.failure.filter(|_| failing), "{key:?}");
-        if self.state() == State::Initial {
-            let waiting = [Reason::ElbRegistrationInProgress, Reason::ElbInitialHealthChecking];
-            assert_eq!(status.health.reason, Some(waiting[usize::from(self.started)]), "{key:?}");
-        }
-        let asked = self.flight.is_some() && self.checked() && self.drain_ends.is_none();
+        self.compare_health(status);
+        let asked = self.flight.is_some() && self.is_placed();
         assert_eq!(status.check_after.is_some(), asked, "{key:?}");
         match (status.next_check, self.window) {
             (Some(due), Some((from, to))) => {
@@ -332,46 +308,22 @@ impl Shadow {
         }
     }
 
+    /// The first place from `from` on, or where it may lie if it is not known.
+    fn next_place(&self, from: Tick) -> (Tick, Tick) {
+        let interval = millis(self.interval());
+        match self.phase {
+            Some(phase) => {
+                let place = Tick(from.0 + (phase + interval - from.0 % interval) % interval);
+                (place, place)
+            }
+            None => (from, from + (self.interval() - Duration::from_millis(1))),
+        }
+    }
+
     fn queue_first(&mut self, quick: bool, now: Tick) {
-        let queued = self.checked() && !self.held && self.flight.is_none();
+        let queued = self.is_placed() && !self.held && self.flight.is_none();
         let spread = if quick { Duration::from_millis(100) } else { self.interval() };
         self.window = queued.then(|| (now, now + (spread - Duration::from_millis(1))));
         self.on_place = !quick;
-    }
-
-    fn count(&mut self, outcome: Outcome, now: Tick) {
-        let check = &self.group.health_check;
-        match outcome {
-            Outcome::Inconclusive(_) => return,
-            Outcome::Pass => {
-                (self.passes, self.fails) = (self.passes + 1, 0);
-                let new = self.verdict == State::Initial;
-                let needed = if new { check.initial_healthy_threshold } else { check.healthy_threshold };
-                if self.passes >= u32::from(needed.get()) {
-                    self.verdict = State::Healthy;
-                }
-                self.stale = false;
-            }
-            Outcome::Fail(failure) => {
-                (self.passes, self.fails) = (0, self.fails + 1);
-                self.failure = Some(failure);
-                if self.fails >= u32::from(check.unhealthy_threshold.get()) {
-                    self.verdict = State::Unhealthy;
-                }
-                // One failure brings no `healthy` back that nobody has seen for long.
-                self.stale &= self.verdict == State::Healthy;
-            }
-        }
-        self.concluded = true;
-        self.fresh_at = now;
-    }
-
-    fn changed(&mut self, from: State, at: Tick) -> Option<Expected> {
-        let to = self.state();
-        if from == to {
-            return None;
-        }
-        self.since = at;
-        Some(Expected::Changed { key: self.key, from, to, at })
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tgprobe::engine::machine::Settings;
 use tgprobe::engine::place;
-use tgprobe::engine::registry::Command;
-use tgprobe::engine::shard::{Job, Key, QUICK_FIRST_CHECKS, Shard};
+use tgprobe::engine::registry::{Command, Restored};
+use tgprobe::engine::shard::{Access, Job, Key, QUICK_FIRST_CHECKS, Shard};
 use tgprobe::model::outcome::Outcome;
 use tgprobe::model::target::TargetDescription;
 use tgprobe::model::target_group::{GroupName, TargetGroup};
@@ -34,6 +34,7 @@ impl Lane {
     pub(crate) fn obey(&mut self, command: Command, held: bool, now: Tick) {
         match command {
             Command::Register(key, group, target) => self.register(key, group, target, held, now),
+            Command::Restore(restored) => self.restore(&restored, held, now),
             Command::Update(key, group) => self.update(key, group, now),
             Command::Deregister(key) => {
                 self.shard.deregister(key, now);
@@ -44,9 +45,12 @@ impl Lane {
             }
             Command::End(key) => {
                 self.shard.end(key, now);
-                let shadow = self.shadows.get_mut(&key.index).unwrap();
-                let mut expected = Vec::from_iter(shadow.deregister(now));
-                shadow.cut_short(now);
+                let mut expected = Vec::new();
+                // Its drain may have ended while the command was under way.
+                if let Some(shadow) = self.shadows.get_mut(&key.index).filter(|shadow| shadow.key == key) {
+                    expected.extend(shadow.deregister(now));
+                    shadow.cut_short(now);
+                }
                 expected.extend(self.shadows.values_mut().filter_map(|shadow| shadow.pass_time(now)));
                 self.expect(expected);
             }
@@ -149,14 +153,29 @@ impl Lane {
         let quick = self.quick(key.index);
         let settings = self.settings(&group);
         let hash = place::hash(group.name.as_str(), &target.to_string());
-        self.shard.register(key, settings, hash, held, now);
+        let (access, held) = access(&target, held);
+        let known = self.shadows.get(&key.index).map(|shadow| Arc::clone(&shadow.target));
+        self.shard.register(key, settings, hash, access, now);
         let shadow = self
             .shadows
             .entry(key.index)
             .or_insert_with(|| Shadow::new(key, Arc::clone(&group), Arc::clone(&target), now));
         assert_eq!((&shadow.group.name, &shadow.target.id), (&group.name, &target.id), "{key:?} is taken");
-        assert!(shadow.key == key || shadow.drain_ends.is_some(), "{key:?} is registered twice");
-        let change = shadow.register(key, group, held, quick, now);
+        let moved = known.is_some_and(|known| known.host() != target.host());
+        assert!(shadow.key == key || shadow.drain_ends.is_some() || moved, "{key:?} is registered twice");
+        let change = shadow.register(key, group, target, held, quick, now);
+        self.expect(Vec::from_iter(change));
+        self.compare(key.index);
+    }
+
+    fn restore(&mut self, restored: &Restored, held: bool, now: Tick) {
+        let Restored { key, group, target, life } = restored;
+        let (quick, (access, held)) = (self.quick(key.index), access(target, held));
+        let settings = self.settings(group);
+        let hash = place::hash(group.name.as_str(), &target.to_string());
+        self.shard.restore(*key, settings, hash, access, life, now);
+        let (shadow, change) = Shadow::restore(restored, held, quick, now);
+        assert!(self.shadows.insert(key.index, shadow).is_none(), "{key:?} is taken");
         self.expect(Vec::from_iter(change));
         self.compare(key.index);
     }
@@ -212,6 +231,15 @@ impl Lane {
                 self.removed.push((shadow.group.name.clone(), shadow.target, key));
             }
         }
+    }
+}
+
+/// Whether a target can be checked, and whether it waits for its address, as the dice say, if it has one.
+fn access(target: &TargetDescription, held: bool) -> (Access, bool) {
+    match (target.host(), held) {
+        (None, _) => (Access::Nowhere, false),
+        (Some(_), true) => (Access::Awaited, true),
+        (Some(_), false) => (Access::Known, false),
     }
 }
 

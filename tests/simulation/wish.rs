@@ -8,7 +8,7 @@ use std::time::Duration;
 use tgprobe::model::desired::{Desired, DesiredGroup};
 use tgprobe::model::health_check::HealthCheckProtocol;
 use tgprobe::model::protocol::Protocol;
-use tgprobe::model::target::TargetDescription;
+use tgprobe::model::target::{More, Reach, TargetDescription};
 use tgprobe::model::target_group::{GroupName, TargetGroup};
 
 use super::dice::Dice;
@@ -16,10 +16,20 @@ use super::dice::Dice;
 /// The intervals in calm times, so that they take bounded work.
 const BEATS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
 
-/// The wanted groups, each with the numbers of its targets and their zones.
+/// One wanted target.
+#[derive(Clone, Copy, Default)]
+struct Wanted {
+    zone: Option<&'static str>,
+    /// Where it is checked instead of its id; nowhere if this is empty.
+    host: Option<&'static str>,
+}
+
+/// The wanted groups, each with the numbers of its targets.
 #[derive(Default)]
 pub(crate) struct Wish {
-    groups: BTreeMap<GroupName, (TargetGroup, BTreeMap<u64, Option<&'static str>>)>,
+    groups: BTreeMap<GroupName, (TargetGroup, BTreeMap<u64, Wanted>)>,
+    /// Groups that were deleted, and perhaps made anew since.
+    deleted: Vec<GroupName>,
 }
 
 impl Wish {
@@ -29,7 +39,7 @@ impl Wish {
         wish.add_group(dice);
         if dice.once_in(16) {
             for (_, targets) in wish.groups.values_mut() {
-                targets.extend((100..360).map(|number| (number, None)));
+                targets.extend((100..360).map(|number| (number, Wanted::default())));
             }
         }
         wish
@@ -52,16 +62,28 @@ impl Wish {
             self.groups.remove(name);
             return;
         }
+        if dice.once_in(24) {
+            self.groups.remove(name);
+            self.deleted.push(name.clone());
+            if dice.once_in(2) {
+                self.make_group(name.clone(), dice);
+            }
+            return;
+        }
         let (group, targets) = self.groups.get_mut(name).unwrap();
         match dice.roll(10) {
-            0..3 => _ = targets.insert(dice.roll(12), None),
+            0..3 => _ = targets.insert(dice.roll(12), Wanted::default()),
             3..6 => {
                 let present: Vec<_> = targets.keys().copied().collect();
                 if !present.is_empty() {
                     targets.remove(&dice.pick(&present));
                 }
             }
-            6 => _ = targets.entry(dice.roll(12)).and_modify(|zone| *zone = Some("b")),
+            6 => _ = targets.entry(dice.roll(12)).and_modify(|wanted| wanted.zone = Some("b")),
+            7 => {
+                let host = dice.pick(&[None, Some(""), Some("10.1.0.1"), Some("a.test"), Some("b.test")]);
+                targets.entry(dice.roll(12)).and_modify(|wanted| wanted.host = host);
+            }
             _ => change(group, dice),
         }
     }
@@ -71,9 +93,17 @@ impl Wish {
         self.groups.clear();
     }
 
-    /// Makes every group in use and checked, and patient with silence.
+    /// Takes the names of the groups that were deleted.
+    pub(crate) fn take_deleted(&mut self) -> Vec<GroupName> {
+        std::mem::take(&mut self.deleted)
+    }
+
+    /// Makes every group in use and checked, every target one that can be, and all patient with silence and no more.
     pub(crate) fn calm(&mut self) {
-        for (group, _) in self.groups.values_mut() {
+        for (group, targets) in self.groups.values_mut() {
+            targets.values_mut().for_each(|wanted| wanted.host = wanted.host.filter(|host| !host.is_empty()));
+            group.attributes.unhealthy_draining = Duration::ZERO;
+            group.health_check.start_period = Duration::ZERO;
             group.attributes.in_use = true;
             group.health_check.enabled = true;
             group.health_check.interval = group.health_check.interval.clamp(BEATS.0, BEATS.1);
@@ -82,11 +112,12 @@ impl Wish {
     }
 
     pub(crate) fn desired(&self) -> Desired {
-        let describe = |(number, zone): (&u64, &Option<&str>)| TargetDescription {
+        let reach = |host: &str| if host.is_empty() { Reach::Nowhere } else { Reach::At(host.into()) };
+        let describe = |(number, wanted): (&u64, &Wanted)| TargetDescription {
             id: format!("10.0.{}.{}", number / 100, number % 100).into(),
             port: 80,
-            zone: zone.map(Into::into),
-            more: None,
+            zone: wanted.zone.map(Into::into),
+            more: wanted.host.map(|host| Box::new(More { reach: reach(host), quic_server_id: None })),
         };
         let groups = self.groups.values().map(|(group, targets)| DesiredGroup {
             group: Arc::new(group.clone()),
@@ -97,10 +128,15 @@ impl Wish {
 
     fn add_group(&mut self, dice: &mut Dice) {
         let name = GroupName::parse(dice.pick(&["api", "web", "web-2", "worker"])).unwrap();
-        let mut group = TargetGroup::new(name.clone(), Protocol::Http, 80);
+        self.make_group(name, dice);
+    }
+
+    fn make_group(&mut self, name: GroupName, dice: &mut Dice) {
+        let protocol = dice.pick(Protocol::ALL);
+        let mut group = TargetGroup::new(name.clone(), protocol, 80);
         (0..8).for_each(|_| change(&mut group, dice));
         let numbers: BTreeSet<u64> = (0..dice.roll(8)).map(|_| dice.roll(12)).collect();
-        let targets = numbers.into_iter().map(|number| (number, None)).collect();
+        let targets = numbers.into_iter().map(|number| (number, Wanted::default())).collect();
         self.groups.entry(name).or_insert((group, targets));
     }
 }
@@ -110,7 +146,7 @@ fn change(group: &mut TargetGroup, dice: &mut Dice) {
     let check = &mut group.health_check;
     let mut threshold = || NonZeroU8::new(u8::try_from(1 + dice.roll(5)).unwrap()).unwrap();
     let (some, other) = (threshold(), threshold());
-    match dice.roll(16) {
+    match dice.roll(20) {
         0 => check.healthy_threshold = some,
         1 => check.unhealthy_threshold = other,
         2 => check.initial_healthy_threshold = some,
@@ -122,6 +158,9 @@ fn change(group: &mut TargetGroup, dice: &mut Dice) {
         10 => check.protocol = dice.pick(&HealthCheckProtocol::ALL),
         11 => check.enabled = !dice.once_in(3),
         12 => group.attributes.in_use = !dice.once_in(3),
+        13 => group.attributes.end_drain_when_refused = dice.once_in(2),
+        14 | 15 => group.attributes.unhealthy_draining = check.interval * dice.pick(&[0, 1, 3, 20]),
+        16 | 17 => check.start_period = check.interval * dice.pick(&[0, 1, 3, 20]),
         _ => group.attributes.deregistration_delay = Duration::from_secs(dice.pick(&[0, 1, 10, 300])),
     }
 }

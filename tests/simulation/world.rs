@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tgprobe::engine::registry::{Command, Listing, Registry};
+use tgprobe::engine::registry::{Command, Listing, Registry, Restored};
 use tgprobe::engine::shard::Key;
 use tgprobe::model::desired::Desired;
 use tgprobe::model::failure::Failure;
 use tgprobe::model::outcome::{Cause, Outcome};
+use tgprobe::model::target::TargetDescription;
 use tgprobe::model::target_group::{GroupName, TargetGroup};
 use tgprobe::model::tick::Tick;
 
@@ -16,14 +17,16 @@ use super::turn::Lane;
 use super::wish::Wish;
 
 /// A group's name and a target's id; all ports are equal here.
-type Id = (GroupName, Box<str>);
+pub(super) type Id = (GroupName, Box<str>);
 
 /// Where the registry has put a target.
-#[derive(Clone, Copy)]
-struct Home {
+#[derive(Clone)]
+pub(super) struct Home {
     shard: usize,
     key: Key,
     registered: bool,
+    /// The target as it was registered, whatever its zone since.
+    target: Arc<TargetDescription>,
 }
 
 pub(crate) struct World {
@@ -32,8 +35,12 @@ pub(crate) struct World {
     pub(crate) registry: Registry,
     pub(crate) lanes: Vec<Lane>,
     pub(crate) wish: Wish,
-    homes: BTreeMap<Id, Home>,
-    groups: BTreeMap<GroupName, Arc<TargetGroup>>,
+    pub(super) homes: BTreeMap<Id, Home>,
+    pub(super) groups: BTreeMap<GroupName, Arc<TargetGroup>>,
+    /// Names that are followed for a place on a shard, and for which registration there, as the resolver would.
+    pub(super) names: BTreeMap<(Box<str>, usize, u32), u32>,
+    /// What became of the lives from before a restart that were taken up.
+    pub(super) restored: BTreeSet<Id>,
 }
 
 impl World {
@@ -49,6 +56,8 @@ impl World {
             wish,
             homes: BTreeMap::new(),
             groups: BTreeMap::new(),
+            names: BTreeMap::new(),
+            restored: BTreeSet::new(),
         };
         world.apply();
         world
@@ -60,6 +69,9 @@ impl World {
 
     /// Lets one random thing happen, then gives every shard its turn.
     pub(crate) fn step(&mut self) {
+        if self.dice.once_in(200) {
+            self.restart();
+        }
         match self.dice.roll(100) {
             0..10 => {
                 (0..=self.dice.roll(3)).for_each(|_| self.wish.mutate(&mut self.dice));
@@ -97,7 +109,13 @@ impl World {
     /// Hands the wish to the registry and checks that its commands lead exactly there.
     pub(crate) fn apply(&mut self) {
         let desired = self.wish.desired();
+        for name in self.wish.take_deleted() {
+            self.registry.delete(&name);
+        }
         self.registry.apply(desired.clone());
+        for moved in self.registry.take_moved() {
+            self.forget(usize::from(moved.shard), moved.key, &moved.target);
+        }
         let commands = self.registry.take_commands();
         let mut updated: BTreeSet<Key> = BTreeSet::new();
         for (shard, commands) in commands.into_iter().enumerate() {
@@ -123,6 +141,7 @@ impl World {
     pub(crate) fn tell_removed(&mut self, shard: usize, position: usize) {
         let (name, target, key) = self.lanes[shard].removed.swap_remove(position);
         self.registry.on_removed(u16::try_from(shard).unwrap(), &name, &target, key);
+        self.forget(shard, key, &target);
         let id = (name, target.id.clone());
         if self.homes.get(&id).is_some_and(|home| home.shard == shard && home.key == key) {
             self.homes.remove(&id);
@@ -135,14 +154,26 @@ impl World {
             Command::Register(key, group, target) => {
                 let id = (group.name.clone(), target.id.clone());
                 if let Some(home) = self.homes.get(&id) {
-                    assert!(!home.registered, "{id:?} is registered already");
+                    let moved = home.target.host() != target.host();
+                    assert!(!home.registered || moved, "{id:?} is registered already");
                     assert_eq!((home.shard, home.key.index), (shard, key.index), "{id:?} has moved");
                 } else {
                     let taken = |home: &Home| home.shard == shard && home.key.index == key.index;
                     assert!(!self.homes.values().any(taken), "the place of {id:?} is not free");
                 }
                 assert!(self.homes.values().all(|home| home.key.generation != key.generation));
-                self.homes.insert(id, Home { shard, key: *key, registered: true });
+                self.follow(shard, *key, target);
+                self.homes
+                    .insert(id, Home { shard, key: *key, registered: true, target: Arc::clone(target) });
+            }
+            Command::Restore(restored) => {
+                let Restored { key, group, target, life } = &**restored;
+                let id = (group.name.clone(), target.id.clone());
+                self.follow(shard, *key, target);
+                let registered = life.drain_ends.is_none();
+                let home = Home { shard, key: *key, registered, target: Arc::clone(target) };
+                assert!(self.homes.insert(id.clone(), home).is_none(), "{id:?} is there already");
+                self.restored.insert(id);
             }
             Command::Update(key, group) => {
                 assert_ne!(self.groups.get(&group.name), Some(group), "{} did not change", group.name);
@@ -160,7 +191,28 @@ impl World {
         }
     }
 
+    fn follow(&mut self, shard: usize, key: Key, target: &TargetDescription) {
+        if let Some(name) = target.name() {
+            self.names.insert((name.into(), shard, key.index), key.generation);
+        }
+    }
+
+    fn forget(&mut self, shard: usize, key: Key, target: &TargetDescription) {
+        if let Some(name) = target.name() {
+            let place = (name.into(), shard, key.index);
+            if self.names.get(&place) == Some(&key.generation) {
+                self.names.remove(&place);
+            }
+        }
+    }
+
     fn check_listings(&mut self) {
+        let named = |home: &Home| {
+            let place = (home.target.name()?.into(), home.shard, home.key.index);
+            Some((place, home.key.generation))
+        };
+        let names: BTreeMap<_, _> = self.homes.values().filter_map(named).collect();
+        assert_eq!(self.names, names, "the names that are followed");
         let listings = self.registry.listings();
         let listed = listings.iter().flat_map(|(name, listing): (_, &Arc<Listing>)| {
             let all = listing.targets.iter();

@@ -46,6 +46,44 @@ impl Pair {
 }
 
 #[test]
+fn a_place_taken_by_its_offset_has_that_offset() {
+    for interval in [1, 2, 3, 7, 10, 333, 999, 1_000, 4_096, 30_000, 65_535, 65_536, 70_001, 86_400_000] {
+        let mut first = Grid::new(interval);
+        let mut again = Grid::new(interval);
+        for number in 0..2_000_u64 {
+            let offset = first.take(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)).offset(interval);
+            let place = again.take_at(offset);
+            assert_eq!(place.offset(interval), offset, "interval {interval}");
+            let (leaf, depth) = (place.0.get(), again.depth);
+            assert!((1 << depth..2 << depth).contains(&leaf), "{leaf} is no leaf");
+        }
+        assert_eq!(again.len(), 2_000);
+    }
+    // A moment that lies on no place, as of a grid of another version, takes the nearest there is.
+    assert!(Grid::new(86_400_000).take_at(86_399_999).offset(86_400_000) < 86_400_000);
+}
+
+#[test]
+fn places_taken_by_their_offsets_are_as_even_as_they_were() {
+    let (mut grid, mut again) = (Grid::new(1_000), Grid::new(1_000));
+    for number in 0..10_000 {
+        let place = grid.take(hash("web", &number.to_string()));
+        again.take_at(place.offset(1_000));
+    }
+    // Whoever comes after fills up as if there had been no restart: to within one at every halving.
+    let (one, other) = (counts_of(&grid), counts_of(&again));
+    let differ = (1..4_096).filter(|&node| one[node].abs_diff(other[node]) > 4).count();
+    assert_eq!(differ, 0, "{differ} halves hold another share");
+}
+
+fn counts_of(grid: &Grid) -> Vec<u32> {
+    match &grid.places {
+        Places::Few(leaves) => counts(leaves, grid.depth),
+        Places::Many(counts) => counts.clone(),
+    }
+}
+
+#[test]
 fn ten_thousand_targets_fill_every_ten_milliseconds_alike() {
     let mut grid = Grid::new(1_000);
     let mut windows = [0_u32; 100];

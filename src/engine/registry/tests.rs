@@ -5,6 +5,9 @@ use std::time::Duration;
 use super::*;
 use crate::model::health_check::HealthCheck;
 use crate::model::protocol::Protocol;
+use crate::model::target::{More, Reach};
+
+mod remembered;
 
 /// A desired set: `web: a b, api: c` wants two groups; a target may name its zone, as `a@z`.
 fn desired(text: &str) -> Desired {
@@ -28,10 +31,11 @@ fn group(name: &str, protocol: HealthCheckProtocol) -> TargetGroup {
     }
 }
 
-/// The commands that wait, one word each: `+` register, `-` deregister, `~` update, then index and generation.
+/// The commands that wait, one word each: `+` register, `^` restore, `-` deregister, `~` update, then index and generation.
 fn commands(registry: &mut Registry) -> String {
     let word = |command: &Command| match command {
         Command::Register(key, ..) => format!("+{}.{}", key.index, key.generation),
+        Command::Restore(restored) => format!("^{}.{}", restored.key.index, restored.key.generation),
         Command::Update(key, _) => format!("~{}.{}", key.index, key.generation),
         Command::Deregister(key) => format!("-{}.{}", key.index, key.generation),
         Command::End(key) => format!("x{}.{}", key.index, key.generation),
@@ -105,10 +109,54 @@ fn an_empty_group_is_listed_and_goes_at_once() {
 }
 
 #[test]
+fn a_deleted_group_leaves_at_once_and_may_be_made_anew() {
+    let mut registry = check(&[("web: a, api:", "+0.1")]);
+    for name in ["web", "api"] {
+        registry.delete(&GroupName::parse(name).unwrap());
+    }
+    registry.apply(desired("web: a"));
+    assert_eq!(commands(&mut registry), "x0.1 +0.2");
+    removed(&mut registry, "a", 0, 1);
+    let listings = registry.listings();
+    assert_eq!(listings.keys().map(GroupName::as_str).collect::<Vec<_>>(), ["web"]);
+    assert_eq!(listings["web"].find("a", 80).unwrap().key.generation, 2);
+}
+
+#[test]
 fn a_new_zone_is_told_without_a_command() {
     let mut registry = check(&[("web: a", "+0.1"), ("web: a@z", "")]);
     let listings = registry.listings();
     assert_eq!(listings["web"].find("a", 80).unwrap().target.zone.as_deref(), Some("z"));
+}
+
+#[test]
+fn a_target_that_is_checked_elsewhere_begins_anew_in_its_place() {
+    let mut registry = check(&[("web: a b", "+0.1 +1.2")]);
+    let at = |host: Option<&str>| {
+        let mut wish = desired("web: a b");
+        let reach = host.map_or(Reach::Nowhere, |host| Reach::At(host.into()));
+        let more = Some(Box::new(More { reach, quic_server_id: None }));
+        wish.groups[0].targets[0] = Arc::new(TargetDescription { more, ..TargetDescription::new("a", 80) });
+        wish
+    };
+    for (host, expected, was) in [
+        (Some("x"), "+0.3", Some("a")),
+        (Some("x"), "", None),
+        (None, "+0.4", Some("x")),
+        (Some("y"), "+0.5", None),
+    ] {
+        registry.apply(at(host));
+        assert_eq!(commands(&mut registry), expected, "{host:?}");
+        let moved = registry.take_moved();
+        let names: Vec<_> = moved.iter().filter_map(|moved| moved.target.host()).collect();
+        assert_eq!(names, Vec::from_iter(was), "{host:?}");
+    }
+    // Back from its drain and elsewhere: the old name is not followed any more.
+    registry.apply(desired("web: b"));
+    registry.apply(desired("web: a b"));
+    let moved = registry.take_moved();
+    assert_eq!(moved[0].target.host(), Some("y"));
+    assert_eq!((moved.len(), moved[0].key.generation), (1, 5));
 }
 
 #[test]

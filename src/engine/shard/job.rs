@@ -12,6 +12,17 @@ pub struct Key {
     pub generation: u32,
 }
 
+/// Whether there is an address at which a target can be checked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Access {
+    /// It is known.
+    Known,
+    /// It is being looked up; checks wait for [`Shard::release`](crate::engine::shard::Shard::release).
+    Awaited,
+    /// There is none: the target is never checked.
+    Nowhere,
+}
+
 /// Permission to probe one target once.
 ///
 /// Not `Clone`: the shell gives it back with the outcome, so no target is ever probed twice at the same time.

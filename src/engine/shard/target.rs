@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::engine::machine::Machine;
 use crate::engine::place::Place;
+use crate::engine::shard::Access;
 use crate::engine::shard::course::Course;
 use crate::model::tick::{Tick, millis};
 
@@ -17,10 +18,10 @@ pub(super) struct Target {
     pub(super) generation: u32,
     /// The number of its course, which holds the settings.
     pub(super) course: u32,
-    /// The place on the grid of the course's interval; `None` while it is not checked.
+    /// The place on the grid of the course's interval; `None` while its checks rest.
     pub(super) place: Option<Place>,
     pub(super) tie: Tie,
-    /// Waits for its address before the first check.
+    /// Waits for its address before it is checked.
     pub(super) held: bool,
     /// Stands in the queue of deadlines, early enough for whatever checks say. Spares every check a look there.
     pub(super) watched: bool,
@@ -82,6 +83,12 @@ impl Flight {
 }
 
 impl Target {
+    /// One that has not been given a place yet.
+    pub(super) fn new(machine: Machine, generation: u32, course: u32, tie: Tie, access: Access) -> Self {
+        let held = access == Access::Awaited;
+        Self { machine, out: None, generation, course, place: None, tie, held, watched: false }
+    }
+
     /// The target's first place at or after `from`.
     pub(super) fn place_from(&self, course: &Course, from: Tick) -> Tick {
         let Some(place) = self.place else { return from };

@@ -45,8 +45,8 @@ impl Shard {
         })
     }
 
-    /// Whether the target is still checked: it is neither draining nor forgotten, its group is in use and its checks are
-    /// enabled. A shell that kept a job waiting asks before it starts it.
+    /// Whether the target is still checked: it is not forgotten, has an address, its group is in use and checked, and it
+    /// is not draining, or is checked while it drains. A shell that kept a job waiting asks before it starts it.
     #[must_use]
     pub fn is_checked(&self, key: Key) -> bool {
         let target = self.targets.get(usize_of(key.index)).and_then(Option::as_ref);

@@ -85,7 +85,7 @@ impl Told<'_> {
         xml.within("TargetHealth", |xml| {
             xml.text("State", health.state);
             xml.maybe("Reason", health.reason);
-            xml.maybe("Description", health.description());
+            xml.maybe("Description", health.description_of(target));
         });
         if self.anomalies && known {
             // Anomalies are found in traffic, and none passes through here.

@@ -39,7 +39,7 @@ impl House {
     fn start() -> Self {
         let view = View::new(Clock::start(), 1);
         let layout = Layout { shards: 1, in_flight_limit: 8, resolve_interval: Duration::from_secs(60) };
-        let fleet = Fleet::start(&view, layout).unwrap();
+        let fleet = Fleet::start(&view, layout, Vec::new()).unwrap();
         let memory = Memory::default();
         let (account, catalog) = (Account::default(), Catalog::default());
         let writer = Writer::start(account, catalog, memory.clone(), view.clock, fleet.applies());

@@ -54,7 +54,8 @@ fn a_target_is_checked_until_it_drains_or_is_disabled_and_a_former_life_never() 
                 Fate::Deregister => shard.deregister(key(0), at(1)),
                 Fate::DrainEnds => shard.on_tick(at(300_001)),
                 Fate::Return { held } => {
-                    shard.register(back, Arc::new(settings()), 0, held, at(300_001));
+                    let access = if held { Access::Awaited } else { Access::Known };
+                    shard.register(back, Arc::new(settings()), 0, access, at(300_001));
                 }
             }
         }
@@ -72,9 +73,9 @@ fn a_target_is_checked_until_it_drains_or_is_disabled_and_a_former_life_never() 
 fn the_offered_rate_follows_the_targets_that_are_checked() {
     let mut shard = Shard::default();
     let faster = Arc::new(Settings { interval: SECOND / 2, ..settings() });
-    shard.register(key(0), Arc::new(settings()), 0, false, at(0));
-    shard.register(key(1), Arc::clone(&faster), 0, false, at(0));
-    shard.register(key(2), faster, 0, true, at(0));
+    shard.register(key(0), Arc::new(settings()), 0, Access::Known, at(0));
+    shard.register(key(1), Arc::clone(&faster), 0, Access::Known, at(0));
+    shard.register(key(2), faster, 0, Access::Awaited, at(0));
     assert!((shard.offered_rate() - 4.1).abs() < 1e-9);
     shard.deregister(key(1), at(1));
     shard.update(key(0), Arc::new(Settings { enabled: false, ..settings() }), false, at(1));
