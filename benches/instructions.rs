@@ -53,7 +53,7 @@ struct Subject {
 const SUBJECTS: [Subject; 6] = [
     Subject { name: "one outcome, 10,000 targets", run: one_outcome, limit: 750 },
     Subject { name: "publish one check", run: publish, limit: 320 },
-    Subject { name: "render a request", run: render, limit: 480 },
+    Subject { name: "render a request", run: render, limit: 330 },
     Subject { name: "parse a head of 200 bytes", run: |times| parse(&heads::typical(), times), limit: 1_700 },
     Subject { name: "parse a head of 2 KiB", run: |times| parse(&heads::large(), times), limit: 9_500 },
     Subject { name: "one check of a target on loopback", run: check, limit: 3_400 },
@@ -191,7 +191,7 @@ fn check(times: u32) {
     let head = heads::typical();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let prober = Prober::new(&HealthCheck::default());
+    let prober = Prober::new(&HealthCheck::default(), None);
     let (clock, mut kit, mut request) = (Clock::start(), Kit::new(), [0; 1_024]);
     for _ in 0..times {
         let mut attempt = prober.attempt(address, &clock);

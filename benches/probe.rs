@@ -54,7 +54,7 @@ fn tls_config() -> Arc<ServerConfig> {
 
 fn one_check(criterion: &mut Criterion, name: &str, protocol: HealthCheckProtocol, address: SocketAddr) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let prober = Prober::new(&HealthCheck { protocol, ..HealthCheck::default() });
+    let prober = Prober::new(&HealthCheck { protocol, ..HealthCheck::default() }, None);
     let clock = Clock::start();
     criterion.bench_function(name, |bencher| {
         bencher.iter(|| {

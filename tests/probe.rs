@@ -15,6 +15,8 @@ use tgprobe::runtime::clock::Clock;
 
 #[path = "probe/body.rs"]
 mod body;
+#[path = "probe/http2.rs"]
+mod http2;
 #[path = "support/misbehaving.rs"]
 mod misbehaving;
 #[path = "probe/tcp.rs"]
@@ -33,7 +35,7 @@ fn within(timeout: Duration) -> HealthCheck {
 }
 
 fn prober(check: &HealthCheck) -> Prober {
-    Prober::new(check)
+    Prober::new(check, None)
 }
 
 async fn probe(check: &HealthCheck, address: SocketAddr) -> Report {

@@ -88,7 +88,7 @@ fn jobs(args: &CheckArgs) -> Result<Vec<Job>, Trouble> {
 fn add(jobs: &mut Vec<Job>, config: &Config, url: Option<&str>) {
     for wanted in &config.desired.groups {
         let check = &wanted.group.health_check;
-        let prober = Prober::new(check);
+        let prober = Prober::new(check, wanted.group.protocol_version);
         jobs.extend(wanted.targets.iter().map(|target| Job {
             name: url.map_or_else(|| target.to_string(), str::to_owned),
             target_group: wanted.group.name.to_string(),

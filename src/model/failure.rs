@@ -41,7 +41,7 @@ pub enum Failure {
     ResponseReset,
     /// The target closed the connection before the answer was complete, its body too where that is read.
     ResponseClosed,
-    /// The bytes received are not an HTTP/1 response head.
+    /// The bytes received are no answer of the version of HTTP that was spoken.
     ResponseMalformed,
     /// The answer to a plain request was a TLS record: the port speaks TLS.
     ResponseTls,
@@ -51,6 +51,20 @@ pub enum Failure {
     StatusMismatch(u16),
     /// The body does not contain the text asked for, within what is read of it.
     BodyMismatch,
+    /// The target did not agree to HTTP/2 in the TLS handshake (RFC 7301).
+    TlsNoHttp2,
+    /// The answer to an HTTP/2 request was one of HTTP/1.
+    ResponseHttp1,
+    /// The target gave the request or the connection up with this HTTP/2 error code (RFC 9113, section 7).
+    Http2Error(u8),
+    /// The status of HTTP under a gRPC answer is not 200.
+    GrpcHttpStatus(u16),
+    /// A gRPC answer without a `grpc-status`, or with one that is no number.
+    GrpcStatusMissing,
+    /// The `grpc-status` is not in the matcher.
+    GrpcStatusMismatch(u16),
+    /// The service says of itself that it does not serve.
+    GrpcNotServing,
 }
 
 /// What AWS and we call one kind of failure.
@@ -68,7 +82,7 @@ pub struct Naming {
 
 impl Failure {
     /// How many kinds there are; [`Failure::kind`] is below this.
-    pub const KINDS: usize = 22;
+    pub const KINDS: usize = 29;
 
     /// One of each kind, in the order of the table.
     pub const ALL: [Self; Self::KINDS] = [
@@ -94,6 +108,13 @@ impl Failure {
         Self::ResponseTooLarge,
         Self::StatusMismatch(0),
         Self::BodyMismatch,
+        Self::TlsNoHttp2,
+        Self::ResponseHttp1,
+        Self::Http2Error(0),
+        Self::GrpcHttpStatus(0),
+        Self::GrpcStatusMissing,
+        Self::GrpcStatusMismatch(0),
+        Self::GrpcNotServing,
     ];
 
     /// The row of the table this failure belongs to.
@@ -122,10 +143,17 @@ impl Failure {
             Self::ResponseTooLarge => 19,
             Self::StatusMismatch(_) => 20,
             Self::BodyMismatch => 21,
+            Self::TlsNoHttp2 => 22,
+            Self::ResponseHttp1 => 23,
+            Self::Http2Error(_) => 24,
+            Self::GrpcHttpStatus(_) => 25,
+            Self::GrpcStatusMissing => 26,
+            Self::GrpcStatusMismatch(_) => 27,
+            Self::GrpcNotServing => 28,
         }
     }
 
-    /// The number some kinds carry: a TLS alert or a status code.
+    /// The number some kinds carry: a TLS alert, an HTTP/2 error or a status code.
     #[must_use]
     #[expect(
         clippy::wildcard_enum_match_arm,
@@ -133,8 +161,10 @@ impl Failure {
     )]
     pub fn detail(self) -> Option<u16> {
         match self {
-            Self::TlsAlert(alert) => Some(u16::from(alert)),
-            Self::StatusMismatch(status) => Some(status),
+            Self::TlsAlert(code) | Self::Http2Error(code) => Some(u16::from(code)),
+            Self::StatusMismatch(code) | Self::GrpcHttpStatus(code) | Self::GrpcStatusMismatch(code) => {
+                Some(code)
+            }
             _ => None,
         }
     }
@@ -143,11 +173,27 @@ impl Failure {
     #[must_use]
     pub fn from_label(label: &str, detail: Option<u16>) -> Option<Self> {
         let plain = Self::ALL.into_iter().find(|one| one.naming().label == label)?;
-        match (plain, detail) {
-            (Self::TlsAlert(_), Some(alert)) => u8::try_from(alert).ok().map(Self::TlsAlert),
-            (Self::StatusMismatch(_), Some(status)) => Some(Self::StatusMismatch(status)),
-            (one, None) if one.detail().is_none() => Some(one),
+        match (plain.detail(), detail) {
+            (Some(_), Some(detail)) => {
+                Some(plain.with_detail(detail)).filter(|one| one.detail() == Some(detail))
+            }
+            (None, None) => Some(plain),
             _ => None,
+        }
+    }
+
+    /// A failure of the same kind with this detail, if the kind carries one.
+    #[must_use]
+    pub fn with_detail(self, code: u16) -> Self {
+        let short = u8::try_from(code).unwrap_or(u8::MAX);
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the others carry none")]
+        match self {
+            Self::TlsAlert(_) => Self::TlsAlert(short),
+            Self::Http2Error(_) => Self::Http2Error(short),
+            Self::StatusMismatch(_) => Self::StatusMismatch(code),
+            Self::GrpcHttpStatus(_) => Self::GrpcHttpStatus(code),
+            Self::GrpcStatusMismatch(_) => Self::GrpcStatusMismatch(code),
+            plain => plain,
         }
     }
 
@@ -156,7 +202,7 @@ impl Failure {
     pub fn naming(self) -> Naming {
         let naming = NAMINGS[self.kind()];
         // ALB's log tells a target's own 5xx apart from any other unexpected code.
-        if matches!(self, Self::StatusMismatch(500..)) {
+        if matches!(self, Self::StatusMismatch(500..) | Self::GrpcHttpStatus(500..)) {
             return Naming { log_code: "TargetError", ..naming };
         }
         naming
@@ -166,7 +212,11 @@ impl Failure {
     #[must_use]
     pub fn description(self) -> String {
         match (self, self.naming().reason) {
-            (Self::StatusMismatch(status), _) => format!("Health checks failed with these codes: [{status}]"),
+            (Self::StatusMismatch(code) | Self::GrpcHttpStatus(code) | Self::GrpcStatusMismatch(code), _) => {
+                format!("Health checks failed with these codes: [{code}]")
+            }
+            // The sentence AWS has for its mismatch of codes, and there is none.
+            (Self::GrpcStatusMissing, _) => "Health checks failed with these codes: []".to_owned(),
             (_, Reason::TargetTimeout) => "Request timed out".to_owned(),
             _ => "Health checks failed".to_owned(),
         }
@@ -201,21 +251,38 @@ const NAMINGS: [Naming; Failure::KINDS] = [
     ),
     failed("response_reset", "The connection was reset before the answer was complete."),
     failed("response_closed", "The target closed the connection before the answer was complete."),
-    failed("response_malformed", "The answer is not an HTTP/1 response."),
+    failed("response_malformed", "The answer is not a response of HTTP."),
     failed("response_tls", "The port answered a plain request with TLS: should the protocol be HTTPS?"),
     failed("response_too_large", "The response head is longer than is read."),
-    Naming {
-        label: "status_mismatch",
-        reason: Reason::TargetResponseCodeMismatch,
-        log_code: "ResponseCodeMismatch",
-        hint: "The status code is not in the matcher.",
-    },
+    wrong_code("status_mismatch", "ResponseCodeMismatch", "The status code is not in the matcher."),
     // Not a mismatch of codes, which is what AWS's reason of that name says: the code was right.
     Naming {
         log_code: "ResponseStringMismatch",
         ..failed("body_mismatch", "The body does not contain the text of `body_match` in its first 64 KiB.")
     },
+    failed("tls_no_http2", "The target did not agree to HTTP/2 in the TLS handshake (ALPN `h2`)."),
+    failed(
+        "response_http1",
+        "The target answered an HTTP/2 request over HTTP/1: should the protocol version be HTTP1?",
+    ),
+    failed("http2_error", "The target gave the request up with an HTTP/2 error (RST_STREAM or GOAWAY)."),
+    wrong_code("grpc_http_status", "ResponseCodeMismatch", "The HTTP status of the gRPC answer is not 200."),
+    wrong_code(
+        "grpc_status_missing",
+        "GRPCStatusHeaderEmpty",
+        "The answer has no `grpc-status`, or one that is no number: is this gRPC?",
+    ),
+    wrong_code("grpc_status_mismatch", "GRPCUnexpectedStatus", "The `grpc-status` is not in the matcher."),
+    // As of a text that is missing: the code was right, and the message says otherwise.
+    Naming {
+        log_code: "ResponseStringMismatch",
+        ..failed("grpc_not_serving", "The gRPC health service says that the server does not serve.")
+    },
 ];
+
+const fn wrong_code(label: &'static str, log_code: &'static str, hint: &'static str) -> Naming {
+    Naming { label, reason: Reason::TargetResponseCodeMismatch, log_code, hint }
+}
 
 const fn failed(label: &'static str, hint: &'static str) -> Naming {
     Naming { label, reason: Reason::TargetFailedHealthChecks, log_code: "ConnectionReset", hint }
@@ -233,6 +300,7 @@ mod tests {
     fn every_kind_has_its_own_row() {
         for (index, failure) in Failure::ALL.into_iter().enumerate() {
             assert_eq!(failure.kind(), index, "{failure:?}");
+            assert_eq!(failure.with_detail(7).detail(), failure.detail().map(|_| 7), "{failure:?}");
         }
         let labels: std::collections::BTreeSet<_> = NAMINGS.iter().map(|naming| naming.label).collect();
         assert_eq!(labels.len(), Failure::KINDS);
@@ -267,6 +335,17 @@ mod tests {
             (Failure::TlsTimeout, Reason::TargetTimeout, "Request timed out"),
             (Failure::ResponseTimeout, Reason::TargetTimeout, "Request timed out"),
             (Failure::ConnectRefused, Reason::TargetFailedHealthChecks, "Health checks failed"),
+            (
+                Failure::GrpcStatusMismatch(12),
+                Reason::TargetResponseCodeMismatch,
+                "Health checks failed with these codes: [12]",
+            ),
+            (
+                Failure::GrpcStatusMissing,
+                Reason::TargetResponseCodeMismatch,
+                "Health checks failed with these codes: []",
+            ),
+            (Failure::GrpcNotServing, Reason::TargetFailedHealthChecks, "Health checks failed"),
             (Failure::BodyMismatch, Reason::TargetFailedHealthChecks, "Health checks failed"),
             (Failure::NameNotFound, Reason::TargetFailedHealthChecks, "Health checks failed"),
         ] {

@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 
 use crate::model::health_check::HealthCheck;
 use crate::model::outcome::{Cause, Report};
+use crate::model::protocol::ProtocolVersion;
 use crate::probe::plan::Plan;
 
 mod answer;
@@ -27,6 +28,7 @@ mod attempt;
 mod errno;
 pub mod head;
 pub mod http1;
+mod http2;
 mod kit;
 mod plan;
 mod request;
@@ -51,10 +53,11 @@ pub trait Stopwatch: Sync {
 pub struct Prober(Arc<Plan>);
 
 impl Prober {
-    /// Prepares the checks that `check` describes.
+    /// Prepares the checks that `check` describes. `version` is that of the group, HTTP/1.1 where it has none; a TCP
+    /// check has no use for it.
     #[must_use]
-    pub fn new(check: &HealthCheck) -> Self {
-        Self(Arc::new(Plan::new(check)))
+    pub fn new(check: &HealthCheck, version: Option<ProtocolVersion>) -> Self {
+        Self(Arc::new(Plan::new(check, version)))
     }
 
     /// A check of the target at `address`, whose time begins now. Nothing is sent before its first step. An IPv4

@@ -6,9 +6,11 @@ use crate::model::failure::Failure;
 use crate::model::health_check::{Close, HealthCheck, HealthCheckProtocol};
 use crate::model::matcher::Matcher;
 use crate::model::outcome::{Cause, Outcome};
+use crate::model::protocol::ProtocolVersion;
 use crate::probe::errno::{self, Phase};
 use crate::probe::head::Verdict;
 use crate::probe::http1::Http1;
+use crate::probe::http2::Http2;
 use crate::probe::search::Needle;
 use crate::probe::tls;
 
@@ -53,22 +55,29 @@ pub(super) enum Ask {
     Nothing,
     /// `GET` over HTTP/1.1.
     Http1(Http1),
+    /// `GET` or a call of gRPC over HTTP/2.
+    Http2(Http2),
 }
 
 /// What a check has come to, and the code that was held against the matcher.
 pub(super) type Judged = (Outcome, Option<u16>);
 
 impl Plan {
-    /// Prepares the checks that `check` describes.
-    pub(super) fn new(check: &HealthCheck) -> Self {
+    /// Prepares the checks that `check` describes, over this version of HTTP.
+    pub(super) fn new(check: &HealthCheck, version: Option<ProtocolVersion>) -> Self {
+        let ask = match (check.protocol, version) {
+            (HealthCheckProtocol::Tcp, _) => Ask::Nothing,
+            (_, None | Some(ProtocolVersion::Http1)) => Ask::Http1(Http1::new(check)),
+            (_, Some(ProtocolVersion::Http2)) => Ask::Http2(Http2::new(check, false)),
+            (_, Some(ProtocolVersion::Grpc)) => Ask::Http2(Http2::new(check, true)),
+        };
+        let http2 = matches!(ask, Ask::Http2(_));
         let transport = match check.protocol {
             HealthCheckProtocol::Http | HealthCheckProtocol::Tcp => Transport::Plain,
-            HealthCheckProtocol::Https => tls::Client::new(check.verify.as_ref(), check.tls_resumption)
-                .map_or(Transport::Unusable, Transport::Tls),
-        };
-        let ask = match check.protocol {
-            HealthCheckProtocol::Tcp => Ask::Nothing,
-            HealthCheckProtocol::Http | HealthCheckProtocol::Https => Ask::Http1(Http1::new(check)),
+            HealthCheckProtocol::Https => {
+                tls::Client::new(check.verify.as_ref(), check.tls_resumption, http2)
+                    .map_or(Transport::Unusable, Transport::Tls)
+            }
         };
         Self {
             timeout: check.timeout,
@@ -86,6 +95,7 @@ impl Plan {
         match &self.ask {
             Ask::Nothing => buffer.clear(),
             Ask::Http1(http1) => http1.render(buffer, id, port),
+            Ask::Http2(http2) => http2.render(buffer, id, port),
         }
     }
 

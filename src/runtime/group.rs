@@ -57,6 +57,44 @@ pub fn excuse(outcome: Outcome, timeout: Duration, ours: Duration) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::health_check::{HealthCheckPort, HealthCheckProtocol};
+    use crate::model::protocol::{Protocol, ProtocolVersion};
+    use crate::model::target_group::GroupName;
+
+    fn group(change: impl FnOnce(&mut TargetGroup)) -> Group {
+        let mut group = TargetGroup::new(GroupName::parse("web").unwrap(), Protocol::Http, 80);
+        change(&mut group);
+        Group {
+            settings: Arc::new(Settings::from(&group)),
+            prober: Prober::new(&group.health_check, group.protocol_version),
+            stats: Arc::default(),
+            share: 0,
+            group: Arc::new(group),
+        }
+    }
+
+    #[test]
+    fn whatever_changes_the_question_is_asked_anew() {
+        let old = group(|_| {});
+        let changes: [fn(&mut TargetGroup); 8] = [
+            |group| group.protocol_version = Some(ProtocolVersion::Http2),
+            |group| group.health_check.protocol = HealthCheckProtocol::Https,
+            |group| group.health_check.port = HealthCheckPort::Number(9),
+            |group| group.health_check.path = "/up".to_owned(),
+            |group| group.health_check.host = Some("app.test".into()),
+            |group| group.health_check.headers = vec![("a".into(), "b".into())],
+            |group| group.health_check.body_match = Some("up".into()),
+            |group| group.health_check.timeout = Duration::from_secs(1),
+        ];
+        for (index, change) in changes.into_iter().enumerate() {
+            assert!(group(change).asks_anew(&old), "change {index}");
+        }
+        let other = group(|group| {
+            group.health_check.interval = Duration::from_secs(1);
+            group.attributes.in_use = false;
+        });
+        assert!(!other.asks_anew(&old));
+    }
 
     #[track_caller]
     fn check(failure: Failure, timeout_millis: u64, ours_millis: u64, expected: Outcome) {

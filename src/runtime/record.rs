@@ -290,28 +290,15 @@ fn decode_report(check: CheckWords) -> Report {
     Report { outcome, status: has_status.then_some(status), timings }
 }
 
-/// A kind, 0 for no failure, and what a failure of this kind carries.
+/// A kind, 0 for no failure, and the code that a failure of this kind carries.
 fn put_failure(word: &mut Packer, failure: Option<Failure>) {
-    let detail = match failure {
-        Some(Failure::TlsAlert(alert)) => u64::from(alert),
-        Some(Failure::StatusMismatch(status)) => u64::from(status),
-        _ => 0,
-    };
     word.put(5, failure.map_or(0, |failure| index(failure.kind()) + 1));
-    word.put(16, detail);
+    word.put(16, failure.and_then(Failure::detail).map_or(0, u64::from));
 }
 
 fn take_failure(word: &mut Unpacker) -> Option<Failure> {
-    let (kind, detail) = (word.take(5), u16_of(word.take(16)));
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "the kinds that carry something; the others are complete"
-    )]
-    match *Failure::ALL.get(usize_of(kind.checked_sub(1)?))? {
-        Failure::TlsAlert(_) => Some(Failure::TlsAlert(u8::try_from(detail).unwrap_or(u8::MAX))),
-        Failure::StatusMismatch(_) => Some(Failure::StatusMismatch(detail)),
-        plain => Some(plain),
-    }
+    let (kind, code) = (word.take(5), u16_of(word.take(16)));
+    Failure::ALL.get(usize_of(kind.checked_sub(1)?)).map(|failure| failure.with_detail(code))
 }
 
 /// 0 for no moment; the last millisecond there is cannot be told, and no clock reaches it.

@@ -109,7 +109,7 @@ impl Roster {
         let (targets, share) = known.map_or((0, None), |known| (known.targets, Some(known.group.share)));
         let made = Arc::new(Group {
             settings: Arc::new(Settings::from(&**group)),
-            prober: Prober::new(&group.health_check),
+            prober: Prober::new(&group.health_check, group.protocol_version),
             stats,
             share: share.unwrap_or_else(|| admission.enter()),
             group: Arc::clone(group),

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.backends import Nginx, Plain, Story
+from support.backends import Grpc, Nginx, Plain, Story
 from support.network import Network, Resolver
 from support.server import Server
 
@@ -61,6 +61,12 @@ def plain(start):
 def story(start, folder):
     """Starts the service of the founding story."""
     return lambda prefix=(): start(Story, folder("story"), prefix)
+
+
+@pytest.fixture
+def grpc(start, folder):
+    """Starts a gRPC server, over TLS where certificates are given."""
+    return lambda certificates=None: start(Grpc, folder("grpc"), certificates)
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,7 @@ fn with_tickets(count: usize, record: Option<usize>) -> Arc<ServerConfig> {
 fn the_request_comes_together_with_the_end_of_the_handshake() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (clock, mut kit) = (Clock::start(), Kit::new());
-    let mut attempt = Prober::new(&over_tls(None)).attempt(listener.local_addr().unwrap(), &clock);
+    let mut attempt = Prober::new(&over_tls(None), None).attempt(listener.local_addr().unwrap(), &clock);
     while attempt.interest() == Interest::Writable {
         assert_eq!(go_on(&mut attempt, &mut kit, &clock), None);
     }
@@ -85,7 +85,7 @@ fn the_request_comes_together_with_the_end_of_the_handshake() {
 /// A check, step by step: what it came to, and the steps it took.
 fn step_by_step(check: &HealthCheck, backend: &Backend) -> (Report, usize) {
     let (clock, mut kit) = (Clock::start(), Kit::new());
-    let mut attempt = Prober::new(check).attempt(backend.address(), &clock);
+    let mut attempt = Prober::new(check, None).attempt(backend.address(), &clock);
     let mut steps = 1;
     loop {
         match go_on(&mut attempt, &mut kit, &clock) {

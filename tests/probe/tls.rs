@@ -91,7 +91,7 @@ fn verify(authority: &Authority, server_name: Option<&str>) -> Option<Verify> {
 }
 
 async fn probe(check: &HealthCheck, backend: &Backend, id: &str) -> Report {
-    Prober::new(check).probe(backend.address(), id, &Clock::start()).await
+    Prober::new(check, None).probe(backend.address(), id, &Clock::start()).await
 }
 
 fn answering(config: Arc<ServerConfig>) -> Backend {
@@ -177,7 +177,7 @@ async fn a_name_is_asked_for_and_an_address_is_not() {
 async fn a_session_is_taken_up_again_only_where_that_is_asked_for() {
     for (version, tls_resumption) in [(&TLS12, false), (&TLS13, false), (&TLS12, true), (&TLS13, true)] {
         let backend = answering(self_signed(&[version], None));
-        let prober = Prober::new(&HealthCheck { tls_resumption, ..over_tls(None) });
+        let prober = Prober::new(&HealthCheck { tls_resumption, ..over_tls(None) }, None);
         for _ in 0..3 {
             let report = prober.probe(backend.address(), "web.internal", &Clock::start()).await;
             judge(&report, Outcome::Pass, "ctr");
@@ -202,7 +202,7 @@ async fn a_session_is_taken_up_only_by_the_target_it_was_made_with() {
         bad.session_storage = Arc::clone(&good.session_storage);
         let (good, bad) = (answering(good), answering(Arc::new(bad)));
         let check = HealthCheck { tls_resumption: true, ..over_tls(verify(&ours, Some("web.internal"))) };
-        let prober = Prober::new(&check);
+        let prober = Prober::new(&check, None);
         for _ in 0..2 {
             let report = prober.probe(good.address(), "10.0.0.1", &Clock::start()).await;
             judge(&report, Outcome::Pass, "ctr");
@@ -219,7 +219,7 @@ async fn the_sessions_of_many_targets_are_remembered() {
     let mut config = Arc::unwrap_or_clone(self_signed(&[&TLS13], None));
     config.session_storage = ServerSessionMemoryCache::new(2_000);
     let backend = answering(Arc::new(config));
-    let prober = Prober::new(&HealthCheck { tls_resumption: true, ..over_tls(None) });
+    let prober = Prober::new(&HealthCheck { tls_resumption: true, ..over_tls(None) }, None);
     for resumed in [false, true] {
         for target in 0..200 {
             let report =

@@ -65,7 +65,8 @@ impl Attempt {
     fn stand(&mut self, clock: &impl Stopwatch) -> Step<Judged> {
         // No bytes put nothing on the wire; that they are taken says that the handshake is over.
         match self.socket()?.send(&[]) {
-            Ok(_) => {
+            // A target that has reset the connection since has had one: before that, a reset is a refusal.
+            Ok(_) | Err(Errno::CONNRESET | Errno::PIPE) => {
                 self.connected(clock);
                 Ok((Outcome::Pass, None))
             }
@@ -100,6 +101,10 @@ impl Attempt {
         while matches!(self.phase, Phase::Connect | Phase::Tls) {
             let Some(session) = &mut self.session else { return Ok(()) };
             if !session.is_handshaking() {
+                if matches!(self.plan.ask, Ask::Http2(_)) && !session.agreed_to_http2() {
+                    self.timings.tls = Some(self.lap(clock));
+                    return Err(Pause::Over(Outcome::Fail(Failure::TlsNoHttp2)));
+                }
                 // Sent apart, the request would wait until the target confirms what came before (RFC 9293,
                 // section 3.7.4), which may take it 40 ms.
                 self.plan.render(&mut kit.request, id, self.address.port());
@@ -164,6 +169,25 @@ impl Attempt {
                     Err(_) if !self.answer.is_open() => {}
                     Err(error) => return Err(Pause::Over(tls::exchange_outcome(&error, self.unsent))),
                 },
+            }
+            self.reply();
+        }
+    }
+
+    /// Sends what the protocol wants said during an answer. A few bytes: what a full socket does not take waits for the
+    /// next step, and where it is broken, reading tells.
+    fn reply(&mut self) {
+        let (Some(replies), Some(socket)) = (self.answer.replies(), &self.socket) else { return };
+        match &mut self.session {
+            Some(session) => {
+                session.write(replies);
+                replies.clear();
+                _ = session.flush(socket);
+            }
+            None => {
+                if let Ok(sent) = socket.send(replies) {
+                    replies.drain(..sent);
+                }
             }
         }
     }

@@ -19,6 +19,9 @@ fn failure() -> impl Strategy<Value = Failure> {
         select(Failure::ALL.to_vec()),
         any::<u8>().prop_map(Failure::TlsAlert),
         any::<u16>().prop_map(Failure::StatusMismatch),
+        any::<u8>().prop_map(Failure::Http2Error),
+        any::<u16>().prop_map(Failure::GrpcHttpStatus),
+        any::<u16>().prop_map(Failure::GrpcStatusMismatch),
     ]
 }
 

@@ -80,6 +80,15 @@ http {{
         location / {{ return 200 "fine"; }}
     }}
     server {{
+        listen 127.0.0.1:{h2} ssl http2; ssl_certificate {self_pem}; ssl_certificate_key {self_key};
+        location / {{ return 200 "fine"; }}
+    }}
+    server {{
+        listen 127.0.0.1:{h2c} http2;
+        location / {{ return 200 "fine"; }}
+        location /gone {{ return 404; }}
+    }}
+    server {{
         listen 127.0.0.1:{signed} ssl; ssl_certificate {leaf_pem}; ssl_certificate_key {leaf_key};
         location / {{ return 200 "fine"; }}
     }}
@@ -90,7 +99,7 @@ http {{
 class Nginx(Process):
     """nginx with one server block per kind of answer; `ports` maps the kind to its port."""
 
-    KINDS = ("ok", "redirect", "missing", "error", "tls", "signed")
+    KINDS = ("ok", "redirect", "missing", "error", "tls", "signed", "h2", "h2c")
 
     def __init__(self, folder):
         self.certificates = Certificates(folder)
@@ -132,6 +141,25 @@ class Story(Process):
 
     def fix(self):
         self._fixed.touch()
+
+
+class Grpc(Process):
+    """A gRPC server with the standard health service."""
+
+    def __init__(self, folder, certificates=None):
+        files = [str(certificates.key), str(certificates.certificate)] if certificates else []
+        script = Path(__file__).with_name("grpc_server.py")
+        super().__init__([sys.executable, str(script), *files], folder / "grpc.log")
+        self.port = int(self.line("port ").split()[1])
+
+    @property
+    def target(self):
+        return f"127.0.0.1:{self.port}"
+
+    def say(self, status):
+        """What its health service says from now on."""
+        self.popen.stdin.write(f"{status}\n")
+        self.popen.stdin.flush()
 
 
 class Plain:
