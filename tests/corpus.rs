@@ -6,6 +6,9 @@ use std::fs;
 use std::panic;
 use std::path::{Path, PathBuf};
 
+use proptest::prelude::*;
+use proptest::sample::Index;
+
 #[path = "../fuzz/checks/mod.rs"]
 pub mod checks;
 
@@ -44,4 +47,58 @@ fn every_input_of_the_corpus_is_accepted_or_refused_as_its_name_says() {
         }
     }
     assert!(wrong.is_empty(), "see the panics above, if any:\n{}", wrong.join("\n"));
+}
+
+/// The inputs for one target, and after them what is often put into them.
+fn pieces(target: &str) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let inputs: Vec<_> = entries(&folder).iter().map(|input| fs::read(input).unwrap()).collect();
+    let marks = [
+        "", "\n", "\r", "\0", "\u{7f}", "%", "+", "=", "&", ".", ",", ";", "-", "/", "\"", "[", "]", "0",
+        "9", "99999", "é",
+    ];
+    let marks = marks.iter().map(|mark| mark.as_bytes().to_vec()).chain([vec![0xff]]);
+    // Words of any input may stand in any other.
+    let words = inputs.iter().flat_map(|input| input.split(|byte| !byte.is_ascii_alphanumeric()));
+    let marks = marks.chain(words.filter(|word| !word.is_empty()).map(<[u8]>::to_vec)).collect();
+    (inputs, marks)
+}
+
+/// An input of the corpus in which some places are something else.
+fn changed(target: &str) -> impl Strategy<Value = Vec<u8>> {
+    let (inputs, marks) = pieces(target);
+    let change = (any::<Index>(), 0..4_usize, prop::sample::select(marks));
+    (prop::sample::select(inputs), prop::collection::vec(change, 0..6)).prop_map(|(mut input, changes)| {
+        for (at, length, mark) in changes {
+            let at = at.index(input.len() + 1);
+            let end = (at + length).min(input.len());
+            input.splice(at..end, mark);
+        }
+        input
+    })
+}
+
+/// What the fuzzer does, for a moment and without it.
+macro_rules! what_is_nearly_an_input_is_read_as_it_should_be {
+    ($($target:ident)+) => {
+        proptest! {
+            $(
+                #[test]
+                fn $target(input in changed(stringify!($target))) {
+                    checks::$target::check(&input);
+                }
+            )+
+        }
+
+        #[test]
+        fn nothing_is_left_out() {
+            assert_eq!([$(stringify!($target)),+], checks::ALL.map(|(target, _)| target));
+        }
+    };
+}
+
+mod nearly {
+    use super::*;
+
+    what_is_nearly_an_input_is_read_as_it_should_be!(form group head matcher sigv4 toml);
 }
