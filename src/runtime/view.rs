@@ -280,16 +280,21 @@ fn told(listing: &Listing, listed: &Listed, status: Lookup<TargetHealth>) -> Opt
         (false, Lookup::Found(_) | Lookup::Unpublished) => {
             Some(TargetHealth::because(State::Draining, Reason::TargetDeregistrationInProgress))
         }
-        (true, status) => Some(unchecked(listing).unwrap_or_else(|| match status {
-            // Its shard has not heard yet that the group is checked again.
-            Lookup::Found(health) if !is_unchecked(&health) => health,
-            // Registered but not yet published: the gap that AWS calls registration in progress.
-            _ if listed.target.host().is_none() => {
-                TargetHealth::because(State::Unavailable, Reason::ElbInternalError)
-            }
-            _ => TargetHealth::because(State::Initial, Reason::ElbRegistrationInProgress),
-        })),
+        (true, Lookup::Found(health)) if !is_unchecked(&health) => Some(unchecked(listing).unwrap_or(health)),
+        // Not yet published, or its shard has not heard that its group is checked again.
+        (true, Lookup::Found(_) | Lookup::Unpublished) => Some(unpublished(listing, listed)),
     }
+}
+
+/// What is told of a registered target of which nothing is known: the gap that AWS calls registration in progress.
+fn unpublished(listing: &Listing, listed: &Listed) -> TargetHealth {
+    unchecked(listing).unwrap_or_else(|| {
+        if listed.target.host().is_none() {
+            TargetHealth::because(State::Unavailable, Reason::ElbInternalError)
+        } else {
+            TargetHealth::because(State::Initial, Reason::ElbRegistrationInProgress)
+        }
+    })
 }
 
 /// What is told of every registered target of a group that is not checked.
