@@ -1,3 +1,5 @@
+//! What lists tell while shards have yet to hear of what changed.
+
 use super::*;
 use crate::model::protocol::Protocol;
 use crate::model::target::{More, Reach};
