@@ -51,6 +51,7 @@ async fn stand_in(view: Arc<View>, mut applies: mpsc::Receiver<Apply>) {
     let mut registry = Registry::new(1);
     while let Some(apply) = applies.recv().await {
         apply.deleted.iter().for_each(|name| registry.delete(name));
+        registry.promise(apply.drains);
         let changes = registry.apply_some(apply.groups, &apply.gone);
         registry.take_commands();
         view.publish_listings(registry.listings());

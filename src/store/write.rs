@@ -53,8 +53,10 @@ fn make(transaction: &Transaction<'_>, change: &Change, latest: &mut Latest) -> 
         Change::Deregister { group, id, port, drain_ends } => {
             let whose = (group.clone(), id.clone(), *port);
             latest.registered.remove(&whose);
+            let zone = end_registration(transaction, (group, id, *port))?;
+            let Some(drain_ends) = *drain_ends else { return Ok(()) };
             latest.deregistered.insert(whose);
-            deregister(transaction, (group, id, *port), *drain_ends, latest.at)
+            begin_drain(transaction, (group, id, *port), zone, drain_ends, latest.at)
         }
     }
 }
@@ -124,17 +126,26 @@ fn register(connection: &Connection, name: &GroupName, target: &TargetDescriptio
     Ok(ended > 0)
 }
 
-fn deregister(
+/// Gives the zone it had.
+fn end_registration(
     connection: &Connection,
     (name, id, port): (&GroupName, &str, u16),
-    drain_ends: Tick,
-    now: Tick,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<Option<Box<str>>> {
     let zone: Option<Option<Box<str>>> = rows::first(connection.query_row(
         "DELETE FROM registrations WHERE group_name = ?1 AND target_id = ?2 AND port = ?3 RETURNING zone",
         params![name.as_str(), id, port],
         |row| row.get(0),
     ))?;
+    Ok(zone.flatten())
+}
+
+fn begin_drain(
+    connection: &Connection,
+    (name, id, port): (&GroupName, &str, u16),
+    zone: Option<Box<str>>,
+    drain_ends: Tick,
+    now: Tick,
+) -> rusqlite::Result<()> {
     connection
         .execute(
             "INSERT INTO target_states
@@ -146,7 +157,7 @@ fn deregister(
                 name.as_str(),
                 id,
                 port,
-                zone.flatten(),
+                zone,
                 State::Draining.as_str(),
                 rows::tick(now),
                 State::Initial.as_str(),

@@ -56,7 +56,7 @@ fn writes(store: &mut Store) {
             group: web(),
             id: id.into(),
             port: 80,
-            drain_ends: NOW + Duration::from_secs(3_600),
+            drain_ends: Some(NOW + Duration::from_secs(3_600)),
         };
         let mut changes: Vec<_> = ids(step).map(|id| Change::Register(web(), target(id))).into();
         if step > 1 {

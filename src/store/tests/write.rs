@@ -13,7 +13,7 @@ fn survives(changes: &[Change], expected: &Kept) {
 }
 
 fn deregister(group: &str, id: &str, drain_ends: Tick) -> Change {
-    Change::Deregister { group: name(group), id: id.into(), port: 80, drain_ends }
+    Change::Deregister { group: name(group), id: id.into(), port: 80, drain_ends: Some(drain_ends) }
 }
 
 fn draining(since: Tick, drain_ends: Tick) -> Life {
@@ -111,6 +111,19 @@ fn a_drain_keeps_what_was_seen_before_it() {
     store.write(&[deregister("web", "a", ends)], later).unwrap();
     let expected = Life { state: State::Draining, since: later, drain_ends: Some(ends), ..seen };
     assert_eq!(store.load(later).unwrap().lives, [(name("web"), target("a"), expected)]);
+}
+
+#[test]
+fn who_stays_because_the_file_lists_it_too_keeps_its_life() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(dir.path());
+    let healthy = [(name("web"), target("a"), life(State::Healthy, NOW))];
+    let seen = healthy.clone().map(|(group, target, life)| (group, target, Some(life)));
+    store.record(&[], &seen, NOW).unwrap();
+    let change = |drain_ends| Change::Deregister { group: name("web"), id: "a".into(), port: 80, drain_ends };
+    store.write(&[Change::Register(name("web"), target("a")), change(None)], NOW).unwrap();
+    let kept = store.load(NOW).unwrap();
+    assert_eq!((kept.registrations, kept.lives), (vec![], healthy.into()));
 }
 
 #[test]
