@@ -83,6 +83,7 @@ struct Server {
     api: Api,
     view: Arc<View>,
     disk: Disk,
+    writer: Writer,
     fleet: tokio::task::JoinHandle<()>,
 }
 
@@ -105,8 +106,8 @@ impl Server {
             }),
         ];
         writer.file(Desired { groups, ..Desired::default() }).await.unwrap();
-        let api = Api::new(Arc::clone(&view), writer, 1_000);
-        Self { api, view, disk, fleet }
+        let api = Api::new(Arc::clone(&view), writer.clone(), 1_000);
+        Self { api, view, disk, writer, fleet }
     }
 
     async fn send(&self, request: Request, caller: &Caller) -> (StatusCode, HeaderMap, String) {
@@ -288,6 +289,24 @@ async fn a_group_made_anew_is_another_one() {
     assert_ne!(first, second);
     let (status, body) = server.call(&format!("Action=DescribeTargetHealth&TargetGroupArn={first}")).await;
     assert_eq!((status.as_u16(), element(&body, "Code")), (400, Some("TargetGroupNotFound")));
+}
+
+#[tokio::test]
+async fn a_group_made_in_place_of_one_from_the_file_begins_without_its_targets() {
+    let server = Server::start().await;
+    let file = Account::default().arn("us-east-1", &GroupName::parse("file").unwrap(), Tick(0));
+    let register = format!("Action=RegisterTargets&TargetGroupArn={file}{}", targets(0..2));
+    assert_eq!(server.call(&register).await.0, StatusCode::OK);
+    server.writer.file(Desired::default()).await.unwrap();
+    let arn = make(&server, "file").await;
+    let health = server.call(&format!("Action=DescribeTargetHealth&TargetGroupArn={arn}")).await.1;
+    assert!(!health.contains("<State>initial</State>"), "{health}");
+    // Nor do they wait any longer.
+    let groups = vec![from_file("file", &[], |_| ())];
+    assert_eq!(
+        server.writer.file(Desired { groups, ..Desired::default() }).await.map(|changes| changes.registered),
+        Some(0)
+    );
 }
 
 #[tokio::test]
