@@ -138,6 +138,8 @@ fn what_was_seen_before_a_write_was_live_does_not_undo_it() {
     let leave =
         |id: &str| Change::Deregister { group: name("web"), id: id.into(), port: 80, drain_ends: Some(ends) };
     store.write(&[leave("a")], written).unwrap();
+    // Whatever else is written behind it.
+    store.write(&[Change::Register(name("web"), target("d"))], written).unwrap();
     // The shard has not heard of it; it may even see another change first.
     let unaware = Life { state: State::Unhealthy, since: after, ..healthy };
     let told =

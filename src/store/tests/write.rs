@@ -102,6 +102,32 @@ fn a_drain_comes_back_until_it_is_over() {
 }
 
 #[test]
+fn a_drain_that_is_over_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(dir.path());
+    let ends = NOW + Duration::from_secs(300);
+    store.write(&[deregister("web", "a", ends), deregister("web", "b", Tick(ends.0 + 1))], NOW).unwrap();
+    store.forget_ended(ends).unwrap();
+    let left: Vec<_> = store.load(NOW).unwrap().lives.into_iter().map(|(_, target, _)| target).collect();
+    assert_eq!(left, [target("b")]);
+}
+
+#[test]
+fn where_the_clock_was_set_back_nothing_has_happened_in_the_future() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(dir.path());
+    let seconds = Duration::from_secs;
+    store.record(&[], &[(name("web"), target("b"), Some(life(State::Healthy, NOW)))], NOW).unwrap();
+    store.write(&[deregister("web", "a", NOW + seconds(300))], NOW).unwrap();
+    let now = NOW - seconds(86_400);
+    let lives = store.load(now).unwrap().lives;
+    assert_eq!(lives[0].2, draining(now, now + seconds(300)));
+    assert_eq!(lives[1].2, life(State::Healthy, now));
+    // Where it went on nothing is moved.
+    assert_eq!(store.load(NOW + seconds(9)).unwrap().lives[0].2, draining(NOW, NOW + seconds(300)));
+}
+
+#[test]
 fn a_drain_keeps_what_was_seen_before_it() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = open(dir.path());
