@@ -67,13 +67,10 @@ pub(super) fn deregister(asked: &Asked<'_>) -> Result<Decision, ApiError> {
     let (named, typed) = (Named::of(asked)?, some(asked.params)?);
     Ok(Box::new(move |catalog, now| {
         let (wish, group) = named.wish(catalog)?;
-        let drain_ends = now + group.attributes.deregistration_delay;
         let mut unwanted = BTreeMap::new();
         for one in &typed {
             let TargetDescription { id, port, .. } = one.identify(group)?;
-            if wish.registered(&id, port).is_some() {
-                let change =
-                    Change::Deregister { group: named.name.clone(), id: id.clone(), port, drain_ends };
+            if let Some(change) = wish.deregister(&id, port, now) {
                 unwanted.insert((id, port), change);
             } else if wish.in_file(&id, port) {
                 return Err(ApiError::resource_in_use(format!(
