@@ -206,7 +206,9 @@ impl Catalog {
             let name = group.group.name.clone();
             // So that one of many is soon found.
             group.targets.sort_by(|one, other| (&one.id, one.port).cmp(&(&other.id, other.port)));
-            before.remove(&name);
+            if let Some(before) = before.remove(&name) {
+                keep_known(&mut group, before);
+            }
             changed.push(name.clone());
             self.wishes.entry(name).or_default().file = Some(group);
         }
@@ -253,6 +255,22 @@ impl Catalog {
     fn tidy(&mut self, name: &GroupName) {
         if self.wishes.get(name).is_some_and(Wish::is_empty) {
             self.wishes.remove(name);
+        }
+    }
+}
+
+/// Lets what has not changed be the very same as before, so that a file read anew takes no memory for it: shards and
+/// readers hold what they were given first.
+fn keep_known(group: &mut DesiredGroup, before: DesiredGroup) {
+    if group.group == before.group {
+        group.group = before.group;
+    }
+    let mut old = before.targets.into_iter().peekable();
+    for target in &mut group.targets {
+        let identity = (&target.id, target.port);
+        while old.next_if(|old| (&old.id, old.port) < identity).is_some() {}
+        if let Some(same) = old.next_if(|old| old == target) {
+            *target = same;
         }
     }
 }

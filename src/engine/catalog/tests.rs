@@ -54,6 +54,21 @@ fn targets_of_the_api_stand_beside_those_of_the_file() {
 }
 
 #[test]
+fn what_a_file_read_anew_has_not_changed_is_the_very_same() {
+    let mut catalog = Catalog::default();
+    let read = |catalog: &mut Catalog, targets: &[&str]| {
+        catalog.apply_file(file(Some(1), targets));
+        catalog.desired(&name("web")).unwrap()
+    };
+    let first = read(&mut catalog, &["c", "a", "b"]);
+    let second = read(&mut catalog, &["b", "aa", "c", "d"]);
+    assert!(Arc::ptr_eq(&first.group, &second.group));
+    let known = |target: &Arc<TargetDescription>| first.targets.iter().any(|one| Arc::ptr_eq(one, target));
+    let found: Vec<_> = second.targets.iter().map(|target| (&*target.id, known(target))).collect();
+    assert_eq!(found, [("aa", false), ("b", true), ("c", true), ("d", false)]);
+}
+
+#[test]
 fn a_target_that_both_have_stays_until_both_let_it_go() {
     let mut catalog = Catalog::default();
     catalog.apply_file(file(Some(1), &["a"]));
