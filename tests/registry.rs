@@ -80,7 +80,7 @@ fn obey(table: &mut BTreeMap<u32, Held>, commands: Vec<Command>) {
                     held.group = group;
                 }
             }
-            Command::Deregister(key) => {
+            Command::Deregister(key, _) => {
                 let held = table.get_mut(&key.index).unwrap();
                 assert_eq!((held.key, held.draining), (key, false));
                 held.draining = true;
@@ -153,7 +153,7 @@ proptest! {
                 let price = if group.health_check.protocol == HealthCheckProtocol::Https { 3 } else { 1 };
                 price * 30 / group.health_check.interval.as_secs()
             }
-            Command::Restore(_) | Command::Update(..) | Command::Deregister(_) | Command::End(_) => 0,
+            Command::Restore(_) | Command::Update(..) | Command::Deregister(..) | Command::End(_) => 0,
         };
         let commands = registry.take_commands();
         let dearest = commands.iter().flatten().map(load).max().unwrap_or(0);

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::catalog::Undo;
 pub use crate::engine::catalog::{Catalog, Wish};
-use crate::engine::registry::Changes;
+use crate::engine::registry::{Changes, Drains};
 use crate::model::arn::Account;
 use crate::model::change::Change;
 use crate::model::desired::Desired;
@@ -150,6 +150,7 @@ struct Batch {
     undo: Vec<Undo>,
     touched: BTreeSet<GroupName>,
     deleted: Vec<GroupName>,
+    drains: Drains,
     answers: Vec<oneshot::Sender<Result<(), String>>>,
 }
 
@@ -169,7 +170,7 @@ impl<K: Keeper> Task<K> {
                         if std::mem::take(&mut first) {
                             touched = self.catalog.names();
                         }
-                        if let Some(changes) = self.make_live(touched, Vec::new(), true).await {
+                        if let Some(changes) = self.make_live(touched, Default::default(), true).await {
                             // Whoever asked may have gone away; the set is live all the same.
                             _ = answer.send(changes);
                         }
@@ -189,8 +190,12 @@ impl<K: Keeper> Task<K> {
                     batch.touched.insert(name.clone());
                     batch.deleted.push(name.clone());
                 }
-                Change::Register(name, _) | Change::Deregister { group: name, .. } => {
-                    batch.touched.insert(name.clone());
+                Change::Register(name, _) => _ = batch.touched.insert(name.clone()),
+                Change::Deregister { group, id, port, drain_ends } => {
+                    batch.touched.insert(group.clone());
+                    if let Some(end) = drain_ends {
+                        batch.drains.entry(group.clone()).or_default().insert((id.clone(), *port), *end);
+                    }
                 }
             }
             batch.changes.push(change.clone());
@@ -200,14 +205,14 @@ impl<K: Keeper> Task<K> {
     }
 
     async fn carry_out(&mut self, batch: Batch) {
-        let Batch { changes, undo, touched, deleted, answers } = batch;
+        let Batch { changes, undo, touched, deleted, drains, answers } = batch;
         let mut outcome = Ok(());
         if !changes.is_empty() {
             outcome = self.keeper.keep(changes).await;
             if outcome.is_err() {
                 // Later calls of the batch were decided by what earlier ones changed, so all of them are taken back.
                 self.catalog.undo(undo);
-            } else if self.make_live(touched, deleted, false).await.is_none() {
+            } else if self.make_live(touched, (deleted, drains), false).await.is_none() {
                 return;
             }
         }
@@ -221,7 +226,7 @@ impl<K: Keeper> Task<K> {
     async fn make_live(
         &self,
         touched: impl IntoIterator<Item = GroupName>,
-        deleted: Vec<GroupName>,
+        (deleted, drains): (Vec<GroupName>, Drains),
         whole_file: bool,
     ) -> Option<Changes> {
         let (mut groups, mut gone) = (Vec::new(), Vec::new());
@@ -232,7 +237,7 @@ impl<K: Keeper> Task<K> {
             }
         }
         let (done, live) = oneshot::channel();
-        self.fleet.send(Apply { groups, gone, deleted, whole_file, done }).await.ok()?;
+        self.fleet.send(Apply { groups, gone, deleted, drains, whole_file, done }).await.ok()?;
         live.await.ok()
     }
 }

@@ -180,7 +180,7 @@ impl World {
                 assert!(updated.insert(*key), "{key:?} is updated twice");
                 assert!(self.homes.values().any(|home| home.shard == shard && home.key == *key));
             }
-            Command::Deregister(key) => {
+            Command::Deregister(key, _) => {
                 let home = self.homes.values_mut().find(|home| home.shard == shard && home.key == *key);
                 assert!(std::mem::replace(&mut home.unwrap().registered, false), "{key:?} drains already");
             }

@@ -21,7 +21,7 @@ fn register(id: &str) -> Change {
 }
 
 fn deregister(id: &str) -> Change {
-    Change::Deregister { group: name("web"), id: id.into(), port: 80, drain_ends: Default::default() }
+    Change::Deregister { group: name("web"), id: id.into(), port: 80, drain_ends: None }
 }
 
 /// The file names one group `web` on this port with these targets, if any.
@@ -62,6 +62,20 @@ fn a_target_that_both_have_stays_until_both_let_it_go() {
     assert_eq!(told(&catalog), seen(1, &["a"]));
     catalog.apply(deregister("a"));
     assert_eq!(told(&catalog), seen(1, &[]));
+}
+
+#[test]
+fn only_a_target_that_nobody_else_wants_drains() {
+    let mut catalog = Catalog::default();
+    catalog.apply_file(file(Some(1), &["c", "a", "b"]));
+    ["a", "d"].into_iter().for_each(|id| _ = catalog.apply(register(id)));
+    let wish = catalog.get(&name("web")).unwrap();
+    let ends = |id| match wish.deregister(id, 80, Tick(1_000)) {
+        Some(Change::Deregister { drain_ends, .. }) => Some(drain_ends),
+        other => other.map(|other| panic!("{other:?}")),
+    };
+    assert_eq!(["a", "b", "c", "d"].map(|id| wish.in_file(id, 80)), [true, true, true, false]);
+    assert_eq!(["a", "b", "d"].map(ends), [Some(None), None, Some(Some(Tick(301_000)))]);
 }
 
 #[test]
@@ -150,7 +164,7 @@ fn change() -> impl Strategy<Value = Change> {
             group: name(text),
             id: id.into(),
             port: 80,
-            drain_ends: Default::default(),
+            drain_ends: None,
         }),
     ]
 }

@@ -37,7 +37,7 @@ fn commands(registry: &mut Registry) -> String {
         Command::Register(key, ..) => format!("+{}.{}", key.index, key.generation),
         Command::Restore(restored) => format!("^{}.{}", restored.key.index, restored.key.generation),
         Command::Update(key, _) => format!("~{}.{}", key.index, key.generation),
-        Command::Deregister(key) => format!("-{}.{}", key.index, key.generation),
+        Command::Deregister(key, _) => format!("-{}.{}", key.index, key.generation),
         Command::End(key) => format!("x{}.{}", key.index, key.generation),
     };
     let shards = registry.take_commands();

@@ -42,7 +42,7 @@ fn a_target_that_comes_back_in_the_turn_its_drain_ends_stays() {
     let (mut state, mut heard) = shard_loop(&group);
     let register = |generation| Command::Register(key(generation), Arc::clone(&group), target(80));
     let now = state.shell.clock.now();
-    state.backlog.push_commands(vec![register(1), Command::Deregister(key(1)), register(2)]);
+    state.backlog.push_commands(vec![register(1), Command::Deregister(key(1), None), register(2)]);
     state.carry_out(now);
     state.take_events();
     state.publish(now);
@@ -118,7 +118,7 @@ fn transitions_that_do_not_fit_the_queue_are_counted_and_their_loss_is_told() {
     let keys = || (0..20).map(|index| Key { index, generation: 1 });
     let register =
         (8_000..).zip(keys()).map(|(port, key)| Command::Register(key, Arc::clone(&group), target(port)));
-    state.backlog.push_commands(register.chain(keys().map(Command::Deregister)).collect());
+    state.backlog.push_commands(register.chain(keys().map(|key| Command::Deregister(key, None))).collect());
     let now = state.shell.clock.now();
     state.carry_out(now);
     state.publish(now);

@@ -140,6 +140,28 @@ async fn a_group_made_anew_begins_without_what_was_in_it() {
 }
 
 #[tokio::test]
+async fn a_drain_ends_when_what_was_kept_says() {
+    let house = House::start();
+    house.put().await.unwrap();
+    house.register("10.0.0.1").await.unwrap();
+    let end = house.view.clock.now() + Duration::from_secs(77);
+    let leave = Change::Deregister { group: name(), id: "10.0.0.1".into(), port: 80, drain_ends: Some(end) };
+    house.writer.call(|_, _| Ok::<_, ()>((vec![leave], ()))).await.unwrap();
+    let mut changes = house.view.changes();
+    let told = loop {
+        let snapshot = house.view.snapshot();
+        let listing = &snapshot.groups["web"];
+        let record = snapshot.target(listing, &listing.targets[0]).and_then(|seen| seen.record);
+        if let Some(end) = record.and_then(|record| record.status.drain_ends) {
+            break end;
+        }
+        changes.changed().await.unwrap();
+    };
+    assert_eq!(told, end);
+    house.stop().await;
+}
+
+#[tokio::test]
 async fn the_file_changes_only_what_is_the_files() {
     let house = House::start();
     let desired = |id: &str| Desired {
