@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use tracing::warn;
 
-use crate::model::change::Change;
 use crate::model::target::TargetDescription;
 use crate::output::elbv2::action::{Asked, Decision};
 use crate::output::elbv2::error::ApiError;
