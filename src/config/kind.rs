@@ -8,10 +8,7 @@ use crate::config::table::{Field, Table};
 use crate::config::values;
 use crate::model::family::Family;
 use crate::model::health_check::{HealthCheck, HealthCheckProtocol};
-use crate::model::protocol::{Protocol, ProtocolVersion, TargetType};
-
-/// The only port of a GENEVE group (RFC 8926, section 3.3).
-const GENEVE_PORT: u32 = 6_081;
+use crate::model::protocol::{GENEVE_PORT, Protocol, ProtocolVersion, TargetType};
 
 /// A kind of group.
 #[derive(Clone, Copy, Debug)]
@@ -89,7 +86,7 @@ pub(super) fn read(table: &Table<'_>, problems: &mut Problems<'_>) -> Typed {
         table.missing("port", &format!("the port of targets that name none, {whole}"), problems);
     }
     if let (Field::Given(port), Some(Protocol::Geneve)) = (&port, kind.and_then(|kind| kind.protocol))
-        && port.value != GENEVE_PORT
+        && port.value != u32::from(GENEVE_PORT)
     {
         let message = format!("found the number {} in a GENEVE group; allowed: {GENEVE_PORT}", port.value);
         problems.clash(port.place.clone(), message);

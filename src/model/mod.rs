@@ -22,6 +22,7 @@ pub mod outcome;
 pub mod past;
 pub mod protocol;
 pub mod request;
+pub mod tag;
 pub mod target;
 pub mod target_group;
 pub mod target_id;

@@ -60,6 +60,9 @@ words! {
     }
 }
 
+/// The only port of a GENEVE group (RFC 8926, section 3.3).
+pub const GENEVE_PORT: u16 = 6_081;
+
 impl Protocol {
     /// Whether an Application Load Balancer takes such groups.
     #[must_use]

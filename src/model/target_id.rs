@@ -39,6 +39,19 @@ pub fn read(target_type: TargetType, text: &str) -> Result<(Box<str>, Option<u16
     }
 }
 
+/// Reads a target of a group whose type is not known: a text is an id of one type at most, but for those that any group
+/// of addresses takes. The port of a Lambda function is 0.
+///
+/// # Errors
+/// A sentence fragment that says what is wrong with the text.
+pub fn guess(text: &str) -> Result<(Box<str>, Option<u16>), &'static str> {
+    if !text.trim_start_matches('[').starts_with("arn:") {
+        return address(text);
+    }
+    let function = read(TargetType::Lambda, text).map(|(id, _)| (id, Some(0)));
+    function.or_else(|_| read(TargetType::Alb, text))
+}
+
 fn address(text: &str) -> Result<(Box<str>, Option<u16>), &'static str> {
     let (id, port) = target::parse(text)?;
     target::usable(&id).map(|()| (id, port))
@@ -134,6 +147,22 @@ mod tests {
             (TargetType::Lambda, &format!("{FUNCTION}{}", "a".repeat(LONGEST))),
         ] {
             assert!(read(target_type, text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_target_is_known_without_the_type_of_its_group() {
+        for (text, id, port) in [
+            ("10.0.0.5:80", "10.0.0.5", Some(80)),
+            ("i-0abc", "i-0abc", None),
+            (ALB, ALB, None),
+            (&format!("[{ALB}]:443"), ALB, Some(443)),
+            (FUNCTION, FUNCTION, Some(0)),
+        ] {
+            assert_eq!(guess(text), Ok((id.into(), port)), "{text}");
+        }
+        for text in ["", "arn:aws:ec2:us-east-1:000000000000:instance/i-0", "224.0.0.1"] {
+            assert!(guess(text).is_err(), "{text}");
         }
     }
 

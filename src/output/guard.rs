@@ -164,7 +164,14 @@ impl Guard {
             };
         }
         if self.is_open() {
-            return Ok(());
+            return match is_led_here(headers) {
+                false => Ok(()),
+                true => Err((
+                    StatusCode::FORBIDDEN,
+                    "origin_not_allowed",
+                    "A page of another origin may not change anything here.".to_owned(),
+                )),
+            };
         }
         let message = format!(
             "Writing is refused: {} is not a loopback address and there are no credentials. To allow it, {UNPROTECTED}.",
@@ -251,9 +258,10 @@ impl Guard {
     }
 }
 
-/// Whether a browser says that another site made it ask. An AWS call may be a mere link or image, and for those
-/// browsers send no `Origin`; what they send is this.
-fn is_led_here(headers: &HeaderMap) -> bool {
+/// Whether a browser says that another site made it ask (Fetch Metadata Request Headers, section 2.3). An AWS call may
+/// be a mere link or image, and for those browsers send no `Origin`; what they send is this.
+#[must_use]
+pub fn is_led_here(headers: &HeaderMap) -> bool {
     let mut sites = headers.get_all("sec-fetch-site").iter();
     sites.any(|site| !matches!(site.as_bytes(), b"same-origin" | b"none"))
 }

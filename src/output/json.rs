@@ -85,11 +85,8 @@ pub fn list<'a>(snapshot: &Snapshot, listing: &Listing, seen: impl Iterator<Item
 
 /// The targets asked for by name; one that is not registered is `unused` / `Target.NotRegistered`.
 #[must_use]
-pub fn named(snapshot: &Snapshot, listing: &Listing, names: &[(Box<str>, Option<u16>)]) -> Targets {
-    let named = |(id, port): &(Box<str>, Option<u16>)| {
-        let port = port.unwrap_or(listing.group.port);
-        one(snapshot, listing, &TargetDescription::new(id, port))
-    };
+pub fn named(snapshot: &Snapshot, listing: &Listing, names: &[TargetDescription]) -> Targets {
+    let named = |target| one(snapshot, listing, target);
     Targets { time: time(snapshot.now), targets: names.iter().map(named).collect() }
 }
 

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::Router;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequestParts, Path, Query, Request, State};
 use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
@@ -76,6 +78,21 @@ pub fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(no_such_method)
         .layer(from_fn_with_state(Arc::clone(&app), admit))
         .with_state(app)
+}
+
+/// What a path names, or the refusal of one that cannot be read, in our form.
+struct Named<T>(T);
+
+impl<S: Send + Sync, T> FromRequestParts<S> for Named<T>
+where
+    Path<T>: FromRequestParts<S, Rejection = PathRejection>,
+{
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let read = Path::from_request_parts(parts, state).await;
+        read.map(|Path(named)| Self(named)).map_err(|error| bad(format!("{}.", error.body_text())))
+    }
 }
 
 async fn admit(State(app): Shared, request: Request, next: Next) -> Response {
@@ -168,7 +185,7 @@ async fn groups(State(app): Shared) -> Json<json::Groups> {
     Json(json::groups(&app.view.snapshot()))
 }
 
-async fn group(State(app): Shared, Path(name): Path<String>) -> Response {
+async fn group(State(app): Shared, Named(name): Named<String>) -> Response {
     let snapshot = app.view.snapshot();
     match json::find(&snapshot, &name) {
         Ok(listing) => Json(json::group(&snapshot, listing)).into_response(),
@@ -181,7 +198,7 @@ const NAMED_TARGETS: usize = 1_000;
 
 async fn targets(
     State(app): Shared,
-    Path(name): Path<String>,
+    Named(name): Named<String>,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Response {
     let (mut follow, mut names) = (false, Vec::new());
@@ -189,10 +206,7 @@ async fn targets(
         match (key.as_str(), value.as_str()) {
             ("watch", "true") => follow = true,
             ("watch", "false") => follow = false,
-            ("target", text) if names.len() < NAMED_TARGETS => match target::parse(text) {
-                Ok(name) => names.push(name),
-                Err(error) => return bad(format!("Parameter `target` is `{text}`: {error}.")),
-            },
+            ("target", _) if names.len() < NAMED_TARGETS => names.push(value),
             ("target", _) => {
                 return bad(format!("At most {NAMED_TARGETS} targets can be asked for by name."));
             }
@@ -208,6 +222,14 @@ async fn targets(
         Ok(listing) => listing,
         Err(error) => return (StatusCode::NOT_FOUND, Json(error)).into_response(),
     };
+    let read = |text: &String| {
+        target::parse_for(&listing.group, text)
+            .map_err(|error| format!("Parameter `target` is `{text}`: {error}."))
+    };
+    let names = match names.iter().map(read).collect::<Result<Vec<_>, _>>() {
+        Ok(names) => names,
+        Err(message) => return bad(message),
+    };
     if follow {
         return watch::follow(Arc::clone(&app.view), name);
     }
@@ -218,7 +240,7 @@ async fn targets(
     Json(json::named(&snapshot, listing, &names)).into_response()
 }
 
-async fn target_by_name(State(app): Shared, Path((name, target)): Path<(String, String)>) -> Response {
+async fn target_by_name(State(app): Shared, Named((name, target)): Named<(String, String)>) -> Response {
     let snapshot = app.view.snapshot();
     let listing = match json::find(&snapshot, &name) {
         Ok(listing) => listing,
@@ -235,7 +257,7 @@ const REGISTRATION: usize = 16 * 1_024;
 
 async fn register(
     State(app): Shared,
-    Path((name, target)): Path<(String, String)>,
+    Named((name, target)): Named<(String, String)>,
     request: Request,
 ) -> Response {
     if let Err(refusal) = app.guard.admit_write(request.headers()) {
@@ -252,7 +274,7 @@ async fn register(
 
 async fn deregister(
     State(app): Shared,
-    Path((name, target)): Path<(String, String)>,
+    Named((name, target)): Named<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
     if let Err(refusal) = app.guard.admit_write(&headers) {
@@ -263,7 +285,7 @@ async fn deregister(
 
 async fn past(
     State(app): Shared,
-    Path(name): Path<String>,
+    Named(name): Named<String>,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Response {
     match transitions::read(&app.view, &name, &query) {

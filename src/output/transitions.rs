@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::model::past::{Ask, History, Past};
 use crate::model::target::{self, TargetDescription};
+use crate::model::target_id;
 use crate::output::guard::Refusal;
 use crate::output::json::{self, time};
 use crate::runtime::view::View;
@@ -50,10 +51,15 @@ pub fn read(view: &View, group: &str, query: &[(String, String)]) -> Result<Ask,
     for (key, value) in query {
         match key.as_str() {
             "target" => {
-                let (id, port) = target::parse(value)
-                    .map_err(|error| bad(format!("Parameter `target` is `{value}`: {error}.")))?;
-                let usual = view.snapshot().groups.get(group).map_or(0, |listing| listing.group.port);
-                ask.target = Some((id, port.unwrap_or(usual)));
+                let read = match view.snapshot().groups.get(group) {
+                    Some(listing) => {
+                        target::parse_for(&listing.group, value).map(|named| (named.id, named.port))
+                    }
+                    // A group that is gone still has a history, and had ids of some type.
+                    None => target_id::guess(value).map(|(id, port)| (id, port.unwrap_or_default())),
+                };
+                let read = read.map_err(|error| bad(format!("Parameter `target` is `{value}`: {error}.")));
+                ask.target = Some(read?);
             }
             "before" => {
                 let number = value.parse().map_err(|_| {

@@ -124,3 +124,22 @@ def test_the_commands_register_and_deregister(serve, plain):
     ]:
         done = server.command(*words)
         assert done.returncode == 2 and message in done.stderr, done
+
+
+ALB = "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/app/web/0123456789abcdef"
+
+
+def test_a_target_that_is_an_arn_is_asked_for_by_name(serve):
+    server = serve(config(group("web", [ALB], target_type="alb", protocol="TCP")))
+    for name in (ALB, f"[{ALB}]:80"):
+        answer = server.http.get("/api/v1/target-groups/web/targets?target=" + quote(name, safe=""))
+        assert [target["target"] for target in answer.json()["targets"]] == [f"[{ALB}]:80"], answer.text
+        assert answer.json()["targets"][0]["state"] == "unavailable"
+        answer = server.http.get("/api/v1/target-groups/web/transitions?target=" + quote(name, safe=""))
+        assert answer.status == 200 and isinstance(answer.json()["transitions"], list), answer.text
+
+
+@pytest.mark.parametrize("path", ["/api/v1/target-groups/%ff", "/api/v1/target-groups/web/targets/%ff"])
+def test_a_path_that_is_no_text_is_refused_in_json(serve, path):
+    answer = serve(config(group("web", []))).http.get(path)
+    assert (answer.status, answer.json()["error"]["code"]) == (400, "bad_request")

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use crate::cli::wire::Key;
-use crate::model::target;
+use crate::model::target_id;
 
 /// The state of affairs to wait for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -82,7 +82,7 @@ impl Name {
     /// # Errors
     /// What is wrong with the text.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let (id, port) = target::parse(text.trim())?;
+        let (id, port) = target_id::guess(text.trim())?;
         Ok(Self { id, port })
     }
 

@@ -10,6 +10,7 @@ use crate::output::elbv2::respond::Outcome;
 use crate::output::elbv2::{
     Api, Call, Caller, VERSION, absent, attributes, groups, health, limits, tags, targets, write,
 };
+use crate::output::guard::is_led_here;
 use crate::runtime::writer::Catalog;
 
 /// What a call asks for.
@@ -113,7 +114,7 @@ pub(super) async fn carry_out(
     let outcome = match does {
         Does::Read(read) => read(&asked)?,
         Does::Write(_) if !caller.writes => return Err(ApiError::read_only(action)),
-        Does::Write(_) if is_of_a_foreign_page(call) => {
+        Does::Write(_) if is_led_here(&call.parts.headers) => {
             return Err(ApiError::access_denied("A page of another origin may not change anything here"));
         }
         Does::Write(write) => Outcome::Whole(api.writer.call(write(&asked)?).await?),
@@ -124,13 +125,6 @@ pub(super) async fn carry_out(
         }
     };
     Ok((action, outcome))
-}
-
-/// Whether a browser sends this for a page of another origin. It sends no `Origin` with a GET, as for an image, and a GET
-/// can change things here, but it says where it comes from (Fetch Metadata Request Headers, section 2.3).
-fn is_of_a_foreign_page(call: &Call) -> bool {
-    let site = call.parts.headers.get("sec-fetch-site");
-    site.is_some_and(|site| site != "none" && site != "same-origin")
 }
 
 fn find(params: &Params) -> Result<(&'static str, Does), ApiError> {

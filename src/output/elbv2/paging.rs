@@ -61,15 +61,20 @@ pub(super) fn number(text: &str, place: &str, allowed: &RangeInclusive<u64>) -> 
             "1 validation error detected: Value '{text}' at '{place}' failed to satisfy constraint: Member must {what}"
         )))
     };
-    match text.parse::<u64>() {
-        Ok(number) if number < *allowed.start() => {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return wrong("be a whole number".to_owned());
+    }
+    // Whatever is beyond the type is beyond the range, too.
+    let number = if digits.len() < text.len() { 0 } else { text.parse().unwrap_or(u64::MAX) };
+    match number {
+        number if number < *allowed.start() => {
             wrong(format!("have value greater than or equal to {}", allowed.start()))
         }
-        Ok(number) if number > *allowed.end() => {
+        number if number > *allowed.end() => {
             wrong(format!("have value less than or equal to {}", allowed.end()))
         }
-        Ok(number) => Ok(number),
-        Err(_) => wrong("be a whole number".to_owned()),
+        number => Ok(number),
     }
 }
 
@@ -122,6 +127,18 @@ mod tests {
             (
                 "PageSize=x",
                 "1 validation error detected: Value 'x' at 'pageSize' failed to satisfy constraint: Member must be a whole number",
+            ),
+            (
+                "PageSize=-1",
+                "1 validation error detected: Value '-1' at 'pageSize' failed to satisfy constraint: Member must have value greater than or equal to 1",
+            ),
+            (
+                "PageSize=%2B5",
+                "1 validation error detected: Value '+5' at 'pageSize' failed to satisfy constraint: Member must be a whole number",
+            ),
+            (
+                "PageSize=18446744073709551616",
+                "1 validation error detected: Value '18446744073709551616' at 'pageSize' failed to satisfy constraint: Member must have value less than or equal to 400",
             ),
             ("Marker=web", "'web' is not a marker that was given for this list"),
             ("Marker=7", "'7' is not a marker that was given for this list"),

@@ -146,6 +146,15 @@ fn a_link_on_a_foreign_page_is_no_aws_call() {
 }
 
 #[test]
+fn a_foreign_page_writes_nothing_where_nobody_needs_a_credential() {
+    let open = guard(rules("127.0.0.1:1"), &[]);
+    for (site, good) in [("cross-site", false), ("same-site", false), ("same-origin", true), ("none", true)] {
+        let found = open.admit_write(&headers(&[("sec-fetch-site", site)]));
+        assert_eq!(found.err().map(|(_, code, _)| code), (!good).then_some("origin_not_allowed"), "{site}");
+    }
+}
+
+#[test]
 fn aws_calls_are_told_from_the_console() {
     for (method, uri, expected) in [
         ("POST", "/", true),

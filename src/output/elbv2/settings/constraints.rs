@@ -6,22 +6,31 @@ use crate::model::excerpt::excerpt;
 use crate::output::elbv2::error::ApiError;
 use crate::output::elbv2::settings::invalid;
 
-/// The limits that were broken so far.
+/// Broken limits that an error repeats; a call may have thousands of parameters.
+const TOLD: usize = 20;
+
+/// The limits that were broken so far: how many, and the first of them.
 #[derive(Debug, Default)]
-pub(super) struct Constraints(Vec<String>);
+pub(super) struct Constraints(usize, Vec<String>);
 
 impl Constraints {
     /// A limit is broken by the parameter that AWS calls `member`.
     pub(super) fn broken(&mut self, member: &str, value: &str, must: &str) {
         let value = excerpt(value);
-        self.0
-            .push(format!("Value '{value}' at '{member}' failed to satisfy constraint: Member must {must}"));
+        self.add(format!("Value '{value}' at '{member}' failed to satisfy constraint: Member must {must}"));
     }
 
     /// A parameter that must be there is not.
     pub(super) fn missing(&mut self, member: &str) {
         let must = "Member must not be null";
-        self.0.push(format!("Value null at '{member}' failed to satisfy constraint: {must}"));
+        self.add(format!("Value null at '{member}' failed to satisfy constraint: {must}"));
+    }
+
+    fn add(&mut self, broken: String) {
+        self.0 += 1;
+        if self.1.len() < TOLD {
+            self.1.push(broken);
+        }
     }
 
     /// A whole number in a range.
@@ -91,11 +100,12 @@ impl Constraints {
     /// # Errors
     /// `ValidationError` with all that was.
     pub(super) fn met(self) -> Result<(), ApiError> {
-        let errors = match self.0.len() {
+        let Self(count, told) = self;
+        let errors = match count {
             0 => return Ok(()),
             1 => "1 validation error".to_owned(),
             several => format!("{several} validation errors"),
         };
-        Err(invalid(format!("{errors} detected: {}", self.0.join("; "))))
+        Err(invalid(format!("{errors} detected: {}", told.join("; "))))
     }
 }

@@ -2,14 +2,11 @@
 
 use crate::model::excerpt::excerpt;
 use crate::model::family::Family;
-use crate::model::protocol::{IpAddressType, Protocol, ProtocolVersion, TargetType};
+use crate::model::protocol::{GENEVE_PORT, IpAddressType, Protocol, ProtocolVersion, TargetType};
 use crate::model::target_group::{GroupName, TargetGroup};
 use crate::output::elbv2::error::ApiError;
 use crate::output::elbv2::settings::constraints::Constraints;
 use crate::output::elbv2::settings::{Create, invalid, unfit};
-
-/// The port of GENEVE (RFC 8926, section 3.3).
-const GENEVE_PORT: u16 = 6_081;
 
 /// What kind of group it is.
 #[derive(Debug)]

@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::excerpt::excerpt;
+use crate::model::tag;
 use crate::model::target_group::TargetGroup;
 use crate::output::elbv2::error::ApiError;
 use crate::output::elbv2::settings::constraints::Constraints;
 use crate::output::elbv2::settings::invalid;
-
-/// The most tags a group may have.
-const MOST: usize = 50;
 
 type Tags = BTreeMap<Box<str>, Box<str>>;
 
@@ -37,36 +35,30 @@ pub fn add_tags(group: &TargetGroup, tags: &[(String, String)]) -> Result<Target
 pub fn remove_tags(group: &TargetGroup, keys: &[String]) -> Result<TargetGroup, ApiError> {
     let mut constraints = Constraints::default();
     for (index, key) in keys.iter().enumerate() {
-        text(&format!("tagKeys.{}.member", index + 1), key, 1, 128, &mut constraints);
+        text(&format!("tagKeys.{}.member", index + 1), key, 1, tag::KEY, &mut constraints);
     }
     constraints.met()?;
     keys.iter().try_for_each(|key| not_reserved(key))?;
     let mut group = group.clone();
     let tags = &mut Arc::make_mut(&mut group.description).tags;
-    tags.retain(|tag, _| !keys.iter().any(|key| **key == **tag));
+    tags.retain(|there, _| !keys.iter().any(|key| **key == **there));
     Ok(group)
 }
 
 /// The limits on keys and values.
 pub(super) fn limits(tags: &[(String, String)], constraints: &mut Constraints) {
     for (index, (key, value)) in tags.iter().enumerate() {
-        text(&format!("tags.{}.member.key", index + 1), key, 1, 128, constraints);
-        text(&format!("tags.{}.member.value", index + 1), value, 0, 256, constraints);
+        text(&format!("tags.{}.member.key", index + 1), key, 1, tag::KEY, constraints);
+        text(&format!("tags.{}.member.value", index + 1), value, 0, tag::VALUE, constraints);
     }
 }
 
 fn text(member: &str, text: &str, least: usize, most: usize, constraints: &mut Constraints) {
     constraints.length(member, Some(text), least..=most);
-    if !text.chars().all(may_stand_in_a_tag) {
+    if !tag::is_plain(text) {
         let pattern = r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$";
         constraints.broken(member, text, &format!("satisfy regular expression pattern: {pattern}"));
     }
-}
-
-/// A letter, a separator, a number, or one of `_.:/=+-@`. Marks that belong to letters of some scripts count as letters.
-fn may_stand_in_a_tag(c: char) -> bool {
-    let separator = c.is_whitespace() && !c.is_control();
-    c.is_alphabetic() || c.is_numeric() || separator || "_.:/=+-@".contains(c)
 }
 
 /// Tags by their keys, which must differ.
@@ -83,8 +75,7 @@ pub(super) fn distinct(tags: &[(String, String)]) -> Result<Tags, ApiError> {
 }
 
 fn not_reserved(key: &str) -> Result<(), ApiError> {
-    let reserved = key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:"));
-    if reserved {
+    if tag::is_reserved(key) {
         let message = "Keys that begin with 'aws:' are reserved for system use";
         return Err(invalid(format!("Tag key '{}' is not allowed. {message}", excerpt(key))));
     }
@@ -92,7 +83,7 @@ fn not_reserved(key: &str) -> Result<(), ApiError> {
 }
 
 fn not_too_many(count: usize) -> Result<(), ApiError> {
-    if count > MOST {
+    if count > tag::MOST {
         let message = "You've reached the limit on the number of tags for this resource";
         return Err(ApiError::too_many_tags(message));
     }

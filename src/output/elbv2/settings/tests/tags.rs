@@ -89,3 +89,11 @@ fn a_group_has_at_most_fifty_tags() {
     let with = Create { tags: numbered, ..asked(HTTP) };
     assert_eq!(error(create(&with, &Account::default(), "us-east-1", Tick(7))), full);
 }
+
+#[test]
+fn an_error_repeats_the_first_of_many_broken_limits() {
+    let wrong: Vec<_> = (0..3_000).map(|number| (format!("*{number}"), String::new())).collect();
+    let why = error(add_tags(&make(HTTP, "").unwrap(), &wrong));
+    assert!(why.starts_with("ValidationError: 3000 validation errors detected: Value '*0' at"), "{why}");
+    assert!(why.contains("'*19'") && !why.contains("'*20'") && why.len() < 8_192, "{why}");
+}
