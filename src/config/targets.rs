@@ -20,7 +20,7 @@ fn one_of(target_type: TargetType) -> &'static str {
             "\"ip\", \"ip:port\", \"[v6]:port\", \"hostname:port\" or a table { id, port, zone }"
         }
         TargetType::Instance => {
-            "\"i-0123456789abcdef0\", \"i-0123456789abcdef0:port\", an ARN, an address or a host name, or a table \
+            "\"i-0123456789abcdef0\", \"i-0123456789abcdef0:port\", an address or a host name, or a table \
              { id, port, zone }"
         }
         TargetType::Alb => {
@@ -35,7 +35,7 @@ fn one_of(target_type: TargetType) -> &'static str {
 fn id_of(target_type: TargetType) -> &'static str {
     match target_type {
         TargetType::Ip => "an IP address or a host name, without a port",
-        TargetType::Instance => "the id of an instance, an ARN, an IP address or a host name, without a port",
+        TargetType::Instance => "the id of an instance, an IP address or a host name, without a port",
         TargetType::Alb => "the ARN of an Application Load Balancer",
         TargetType::Lambda => "the ARN of a Lambda function",
     }

@@ -105,6 +105,8 @@ pub struct Registry {
     groups: BTreeMap<GroupName, Arc<Listing>>,
     /// Targets that are listed and were forgotten by their shard: they leave all at once, when it is next looked.
     ended: BTreeMap<GroupName, BTreeSet<(u16, Key)>>,
+    /// What each target of a deleted group costs until its shard has forgotten it. No reader sees them any more.
+    leaving: BTreeMap<(u16, Key), u64>,
     remembered: Remembered,
     drains: Drains,
     shards: Shards,
@@ -142,7 +144,8 @@ impl Registry {
         let commands = vec![Vec::new(); shards];
         let shards = Shards { tables, generation: 0, commands, moved: Vec::new(), ends: BTreeMap::new() };
         let (remembered, drains) = (Remembered::default(), Drains::new());
-        Self { groups: BTreeMap::new(), ended: BTreeMap::new(), remembered, drains, shards }
+        let (groups, ended, leaving) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { groups, ended, leaving, remembered, drains, shards }
     }
 
     /// Makes `desired` the truth. [`Registry::take_commands`] then holds what the shards must do.
@@ -175,15 +178,15 @@ impl Registry {
         changes
     }
 
-    /// Lets a group go with everything in it at once: nothing drains.
+    /// Lets a group go with everything in it at once: nothing drains, and no list shows any of it from now on.
     pub fn delete(&mut self, name: &GroupName) {
-        let Some(listing) = self.groups.get_mut(name) else { return };
-        if listing.targets.is_empty() {
-            self.groups.remove(name);
-            return;
+        self.sweep();
+        let Some(listing) = self.groups.remove(name) else { return };
+        let weight = weight(&listing.group);
+        for gone in &listing.targets {
+            self.shards.commands[usize::from(gone.shard)].push(Command::End(gone.key));
+            self.leaving.insert((gone.shard, gone.key), weight);
         }
-        let ended = listing.targets.iter().cloned().map(|gone| self.shards.end(gone)).collect();
-        *listing = Arc::new(Listing { group: Arc::clone(&listing.group), desired: false, targets: ended });
     }
 
     /// Takes what each shard must do, one list per shard.
@@ -196,8 +199,12 @@ impl Registry {
         std::mem::take(&mut self.shards.moved)
     }
 
-    /// Hears that a shard has forgotten a drained target.
+    /// Hears that a shard has forgotten a target.
     pub fn on_removed(&mut self, shard: u16, name: &GroupName, target: &TargetDescription, key: Key) {
+        if let Some(weight) = self.leaving.remove(&(shard, key)) {
+            self.shards.free(shard, key, weight);
+            return;
+        }
         let Some(listing) = self.groups.get(name) else { return };
         // A target that came back while the message was under way has another generation.
         let ours = |listed: &&Listed| listed.key == key && listed.shard == shard;
@@ -205,9 +212,7 @@ impl Registry {
             return;
         }
         if self.ended.entry(name.clone()).or_default().insert((shard, key)) {
-            let table = &mut self.shards.tables[usize::from(shard)];
-            table.free.push(key.index);
-            table.load = table.load.saturating_sub(weight(&listing.group));
+            self.shards.free(shard, key, weight(&listing.group));
         }
     }
 
@@ -354,10 +359,11 @@ impl Shards {
         listed
     }
 
-    /// The entry of a target that leaves at once.
-    fn end(&mut self, listed: Listed) -> Listed {
-        self.commands[usize::from(listed.shard)].push(Command::End(listed.key));
-        Listed { registered: false, ..listed }
+    /// Takes back the place of a target that its shard has forgotten.
+    fn free(&mut self, shard: u16, key: Key, weight: u64) {
+        let table = &mut self.tables[usize::from(shard)];
+        table.free.push(key.index);
+        table.load = table.load.saturating_sub(weight);
     }
 }
 

@@ -13,18 +13,12 @@ const LONGEST: usize = 2_048;
 /// # Errors
 /// A sentence fragment that says what is wrong with the text.
 pub fn read(target_type: TargetType, text: &str) -> Result<(Box<str>, Option<u16>), &'static str> {
-    let is_arn = text.trim_start_matches('[').starts_with("arn:");
     match target_type {
         TargetType::Ip => match address(text) {
             Ok((id, _)) if target::is_instance(&id) => Err("an instance is no IP address and no host name"),
             read => read,
         },
-        TargetType::Instance if !is_arn => address(text),
-        TargetType::Instance => {
-            let (arn, port) = split(text)?;
-            parts(arn)?;
-            Ok((arn.into(), port))
-        }
+        TargetType::Instance => address(text),
         TargetType::Alb => {
             let (arn, port) = split(text)?;
             match parts(arn)? {
@@ -108,12 +102,6 @@ mod tests {
             (TargetType::Instance, "i-0123456789abcdef0", "i-0123456789abcdef0", None),
             (TargetType::Instance, "i-0abc:8080", "i-0abc", Some(8080)),
             (TargetType::Instance, "10.0.0.5", "10.0.0.5", None),
-            (
-                TargetType::Instance,
-                "arn:aws:ec2:us-east-1:000000000000:instance/i-0",
-                "arn:aws:ec2:us-east-1:000000000000:instance/i-0",
-                None,
-            ),
             (TargetType::Alb, ALB, ALB, None),
             (TargetType::Alb, &format!("[{ALB}]:443"), ALB, Some(443)),
             (TargetType::Lambda, FUNCTION, FUNCTION, None),
@@ -129,7 +117,9 @@ mod tests {
             (TargetType::Ip, "i-0123456789abcdef0:80"),
             (TargetType::Ip, "0.0.0.0"),
             (TargetType::Instance, "224.0.0.1"),
-            (TargetType::Instance, "arn:aws:ec2"),
+            // It would be looked up as a host name, for ever in vain.
+            (TargetType::Instance, "arn:aws:ec2:us-east-1:000000000000:instance/i-0"),
+            (TargetType::Instance, "[arn:aws:ec2:us-east-1:000000000000:instance/i-0]:80"),
             (TargetType::Instance, "i-0abc:0"),
             (TargetType::Alb, "10.0.0.5"),
             (TargetType::Alb, FUNCTION),

@@ -10,6 +10,7 @@ pub mod json;
 pub mod list;
 pub mod metrics;
 pub mod page;
+mod register_targets;
 pub mod registration;
 pub mod routes;
 pub mod server;

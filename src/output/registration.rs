@@ -3,8 +3,6 @@
 //! The same rules as the ELBv2 API's RegisterTargets and DeregisterTargets, with two differences that suit a caller who
 //! names one target: what cannot be is an error here, and the answer is the target as it is now.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
@@ -15,6 +13,7 @@ use crate::model::target::{self, TargetDescription};
 use crate::model::target_group::{GroupName, TargetGroup};
 use crate::output::guard::Refusal;
 use crate::output::json;
+use crate::output::register_targets::{self, Typed};
 use crate::runtime::view::View;
 use crate::runtime::writer::{Catalog, Unwritten, Wish, Writer};
 
@@ -24,6 +23,8 @@ use crate::runtime::writer::{Catalog, Unwritten, Wish, Writer};
 pub struct Body {
     /// The availability zone, 1 to 64 characters.
     zone: Option<String>,
+    /// `QuicServerId`, which targets of QUIC groups must have and others may not.
+    quic_server_id: Option<String>,
 }
 
 impl Body {
@@ -54,20 +55,27 @@ impl Body {
 /// Registers a target, or gives a registered one another zone.
 pub async fn put(view: &View, writer: &Writer, limit: u32, group: &str, text: &str, body: Body) -> Response {
     let text = text.to_owned();
-    let decided = call(writer, group, move |_, name, wish, group| {
-        let mut target = read(group, &text)?;
-        target.zone = body.zone.map(Into::into);
-        let known = wish.registered(&target.id, target.port);
-        if known.is_some_and(|known| **known == target) {
-            return Ok((Vec::new(), target));
-        }
-        if known.is_none() && wish.count() >= usize::try_from(limit).unwrap_or(usize::MAX) {
-            let message = format!("`{name}` has {limit} registered targets, which is the limit.");
-            return Err((StatusCode::CONFLICT, "too_many_targets", message));
-        }
-        Ok((vec![Change::Register(name.clone(), Arc::new(target.clone()))], target))
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let decided = call(writer, group, move |catalog, name, wish, group| {
+        let target = read(group, &text)?;
+        let typed = Typed {
+            id: target.id.clone(),
+            port: Some(target.port),
+            zone: body.zone.map(Into::into),
+            quic_server_id: body.quic_server_id.map(Into::into),
+        };
+        let changes = register_targets::register(catalog, name, (wish, group), &[typed], limit);
+        Ok((changes.map_err(refused)?, target))
     });
     told(view, group, decided.await)
+}
+
+fn refused(refusal: register_targets::Refusal) -> Refusal {
+    use register_targets::Refusal::{Invalid, Target, TooMany};
+    match refusal {
+        Target(message) | Invalid(message) => (StatusCode::BAD_REQUEST, "bad_request", message + "."),
+        TooMany(message) => (StatusCode::CONFLICT, "too_many_targets", message + "."),
+    }
 }
 
 /// Deregisters a target that was registered through an API.

@@ -238,9 +238,7 @@ impl Loop {
                 if self.roster.get(key).is_none() {
                     return;
                 }
-                let Some(new) = self.roster.group(&group, &self.shell.view, &mut self.admission) else {
-                    return;
-                };
+                let new = self.roster.group(&group, &self.shell.view, &mut self.admission);
                 let Some(local) = self.roster.get_mut(key) else { return };
                 let asks_anew = new.asks_anew(&local.group);
                 local.group = Arc::clone(&new);
@@ -272,7 +270,7 @@ impl Loop {
         life: Option<&Life>,
         now: Tick,
     ) {
-        let Some(group) = self.roster.group(group, &self.shell.view, &mut self.admission) else { return };
+        let group = self.roster.group(group, &self.shell.view, &mut self.admission);
         let (access, resolution) = match target.ip() {
             Some(address) => (Access::Known, Resolution::Address(address)),
             None if target.host().is_some() => (Access::Awaited, Resolution::Pending),

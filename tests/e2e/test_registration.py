@@ -45,6 +45,12 @@ def test_what_comes_from_the_file_stays_and_what_was_registered_survives_a_reloa
     assert server.targets("web")[backend.target]["state"] == "draining"
 
 
+def test_registering_again_keeps_what_is_not_named(serve):
+    server = serve(config(group("web", [], port=9)))
+    zone = lambda body: server.http.request("PUT", path("127.0.0.1"), body=body).json()["zone"]
+    assert [zone('{"zone": "a"}'), zone(None), zone('{"zone": "b"}')] == ["a", "a", "b"]
+
+
 @pytest.mark.parametrize(
     "method, target, body, status, word",
     [

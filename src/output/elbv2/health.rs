@@ -13,7 +13,7 @@ use crate::output::elbv2::action::Asked;
 use crate::output::elbv2::error::ApiError;
 use crate::output::elbv2::lookup::Named;
 use crate::output::elbv2::respond::Outcome;
-use crate::output::elbv2::targets::Typed;
+use crate::output::elbv2::targets;
 use crate::output::elbv2::xml::Xml;
 use crate::runtime::view::{Listing, Snapshot};
 
@@ -28,7 +28,7 @@ const LIST: &str = "TargetHealthDescriptions";
 /// `DescribeTargetHealth`: every target that is registered or draining, or those asked for.
 pub(super) fn describe(asked: &Asked<'_>) -> Result<Outcome, ApiError> {
     let named = Named::of(asked)?;
-    let targets = Typed::list(asked.params)?;
+    let targets = targets::list(asked.params)?;
     let anomalies = includes(&asked.params.list("Include")?)?;
     let snapshot = asked.api.view.snapshot();
     let listing = Arc::clone(named.listing(&snapshot)?);
