@@ -160,6 +160,11 @@ fn refusal(unwritten: Unwritten<Refusal>) -> Refusal {
             "not_durable",
             format!("Nothing has changed, because it could not be stored: {why}."),
         ),
+        Unwritten::Unknown(why) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unknown",
+            format!("Whether this takes effect is not known yet, because {why}; reading will show it."),
+        ),
         Unwritten::Stopping => {
             (StatusCode::SERVICE_UNAVAILABLE, "stopping", "The server is stopping.".to_owned())
         }

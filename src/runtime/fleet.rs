@@ -152,7 +152,7 @@ fn start_thread(shell: Shell, poller: Poller, inbox: mpsc::Receiver<Message>) ->
 }
 
 /// Runs a task without which the fleet is only a picture of itself. Should it panic, a supervisor starts anew.
-async fn or_abort(task: impl Future<Output = ()>) {
+pub(super) async fn or_abort(task: impl Future<Output = ()>) {
     if AssertUnwindSafe(task).catch_unwind().await.is_err() {
         error!("A task of the fleet panicked; stopping, so that a supervisor can start anew.");
         std::process::abort();
