@@ -20,7 +20,7 @@ const PERCENTAGES: RangeInclusive<u32> = 1..=100;
 
 /// Reads the attributes of a group; `kind` is `None` where that was wrong.
 pub(super) fn read(table: &Table<'_>, kind: Option<Kind>, problems: &mut Problems<'_>) -> Attributes {
-    let default = Attributes::default();
+    let default = kind.map_or_else(Attributes::default, |kind| Attributes::of(kind.family()));
     let deregistration_delay = table.duration("deregistration_delay", &DELAYS, problems);
     let unhealthy_draining = table.duration("unhealthy_draining", &DRAINING, problems);
     if let Some(kind) = kind {

@@ -7,7 +7,7 @@
 //! other steps back with its settings until the file no longer names it; its registrations stay in force
 //! (docs/semantics.md, "File and API").
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::model::change::Change;
@@ -66,6 +66,14 @@ impl Wish {
         let drains = !self.in_file(id, port);
         let drain_ends = drains.then(|| now + group.attributes.deregistration_delay);
         Some(Change::Deregister { group: group.name.clone(), id: id.into(), port, drain_ends })
+    }
+
+    /// A target of these, by id and port, that the file lists.
+    #[must_use]
+    pub fn first_in_file(&self, these: &BTreeSet<(Box<str>, u16)>) -> Option<&Arc<TargetDescription>> {
+        let file = self.file.as_ref().map_or(&[][..], |file| &file.targets);
+        let mut file = file.iter().filter(|_| !these.is_empty());
+        file.find(|target| these.contains(&(target.id.clone(), target.port)))
     }
 
     /// Targets registered through an API, by id and port.

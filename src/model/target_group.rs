@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::model::arn::Account;
 use crate::model::description::Description;
+use crate::model::family::Family;
 use crate::model::health_check::HealthCheck;
 use crate::model::protocol::{Protocol, ProtocolVersion, TargetType};
 
@@ -114,6 +115,19 @@ pub struct Attributes {
     pub unhealthy_draining: Duration,
     /// Whether a drain ends as soon as a check finds that nothing listens at the target's address any more.
     pub end_drain_when_refused: bool,
+}
+
+impl Attributes {
+    /// The defaults of a family's groups. A Lambda function is called, not connected to: it has nothing to drain, and AWS
+    /// no attribute that says for how long (docs/semantics.md, "Kinds of groups").
+    #[must_use]
+    pub fn of(family: Family) -> Self {
+        let default = Self::default();
+        match family {
+            Family::Lambda => Self { deregistration_delay: Duration::ZERO, ..default },
+            Family::Application | Family::Network | Family::Gateway => default,
+        }
+    }
 }
 
 impl Default for Attributes {

@@ -62,3 +62,13 @@ fn header_fields_keep_their_order() {
     let names: Vec<_> = headers.iter().map(|(name, _)| &**name).collect();
     assert_eq!(names, ["X-B", "Accept", "X-A"]);
 }
+
+#[test]
+fn functions_have_nothing_to_drain() {
+    let text =
+        "[[target_group]]\nname = 'web'\nport = 80\n[[target_group]]\nname = 'fn'\ntarget_type = 'lambda'\n";
+    let groups = parse(text).unwrap().desired.groups;
+    let delays: Vec<_> =
+        groups.iter().map(|one| one.group.attributes.deregistration_delay.as_secs()).collect();
+    assert_eq!(delays, [300, 0]);
+}

@@ -25,7 +25,7 @@ pub fn in_force(group: &mut TargetGroup) {
     }
     let description = Arc::clone(&group.description);
     let mut check = description.health_check.clone();
-    let mut attributes = Attributes::default();
+    let mut attributes = Attributes::of(Family::of_group(group));
     for (key, text) in &description.attributes {
         over_check(&mut check, key, text);
         over_attributes(&mut attributes, key, text);

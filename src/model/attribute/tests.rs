@@ -223,6 +223,14 @@ fn nothing_of_a_group_from_the_file_is_computed_anew() {
 }
 
 #[test]
+fn functions_have_nothing_to_drain() {
+    for (target_type, protocol, delay) in [("lambda", "-", 0), ("ip", "HTTP", 300), ("alb", "TCP", 300)] {
+        let found = group(target_type, protocol, Origin::Api).attributes.deregistration_delay;
+        assert_eq!(found, Duration::from_secs(delay), "{target_type}");
+    }
+}
+
+#[test]
 fn families_follow_target_type_and_protocol() {
     for (target_type, protocol, family) in [
         ("ip", "HTTP", Family::Application),

@@ -1,10 +1,12 @@
 //! RegisterTargets and DeregisterTargets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tracing::warn;
 
+use crate::model::change::Change;
 use crate::model::target::TargetDescription;
+use crate::model::target_group::TargetGroup;
 use crate::output::elbv2::action::{Asked, Decision};
 use crate::output::elbv2::error::ApiError;
 use crate::output::elbv2::form::Params;
@@ -66,29 +68,83 @@ pub(super) fn deregister(asked: &Asked<'_>) -> Result<Decision, ApiError> {
     let (named, typed) = (Named::of(asked)?, some(asked.params)?);
     Ok(Box::new(move |catalog, now| {
         let (wish, group) = named.wish(catalog)?;
-        let mut unwanted = BTreeMap::new();
-        for one in &typed {
-            let TargetDescription { id, port, .. } = one.identify(group)?;
-            if let Some(change) = wish.deregister(&id, port, now) {
-                unwanted.insert((id, port), change);
-            } else if wish.in_file(&id, port) {
-                return Err(ApiError::resource_in_use(format!(
-                    "Target '{id}' with port {port} comes from the configuration file and can only be deregistered there"
-                )));
-            } else if one.port.is_none() {
-                warn_of_other_ports(&named, wish, &id, port);
-            }
+        let drain_ends = now + group.attributes.deregistration_delay;
+        let leaving = Leaving::read(wish, group, &typed)?;
+        for (id, ports) in leaving.misled(wish) {
+            warn!(target_group = %named.name, id, port = group.port, registered_ports = ?ports, "DeregisterTargets named no port and so did nothing: the target is registered with other ports than the group's.");
         }
-        Ok((unwanted.into_values().collect(), String::new()))
+        let change = |(id, port)| Change::Deregister { group: named.name.clone(), id, port, drain_ends };
+        Ok((leaving.registered.into_iter().map(change).collect(), String::new()))
     }))
 }
 
-/// AWS answers with success and does nothing where a target is registered with a port of its own and the call names
-/// none, which has misled many.
-fn warn_of_other_ports(named: &Named, wish: &Wish, id: &str, port: u16) {
-    let others: Vec<u16> =
-        wish.registrations().filter(|other| *other.id == *id).map(|other| other.port).collect();
-    if !others.is_empty() {
-        warn!(target_group = %named.name, id, port, registered_ports = ?others, "DeregisterTargets named no port and so did nothing: the target is registered with other ports than the group's.");
+/// The targets of a call that deregisters, each once however often it is named.
+#[derive(Debug, Default)]
+struct Leaving {
+    /// Those that an API has registered, by id and port.
+    registered: BTreeSet<(Box<str>, u16)>,
+    /// Ids that are named without a port, and not registered with the group's.
+    without_port: BTreeSet<Box<str>>,
+}
+
+impl Leaving {
+    fn read(wish: &Wish, group: &TargetGroup, typed: &[Typed]) -> Result<Self, ApiError> {
+        let (mut leaving, mut others) = (Self::default(), BTreeSet::new());
+        for one in typed {
+            let TargetDescription { id, port, .. } = one.identify(group)?;
+            if wish.registered(&id, port).is_some() {
+                leaving.registered.insert((id, port));
+            } else {
+                if one.port.is_none() {
+                    leaving.without_port.insert(id.clone());
+                }
+                others.insert((id, port));
+            }
+        }
+        match wish.first_in_file(&others) {
+            None => Ok(leaving),
+            Some(target) => Err(ApiError::resource_in_use(format!(
+                "Target '{}' with port {} comes from the configuration file and can only be deregistered there",
+                target.id, target.port
+            ))),
+        }
+    }
+
+    /// The ids that are registered with other ports than the group's, and those ports. AWS answers with success and does
+    /// nothing then, which has misled many.
+    fn misled<'w>(&self, wish: &'w Wish) -> BTreeMap<&'w str, Vec<u16>> {
+        let mut misled: BTreeMap<&str, Vec<u16>> = BTreeMap::new();
+        for other in wish.registrations().filter(|other| self.without_port.contains(&other.id)) {
+            misled.entry(&other.id).or_default().push(other.port);
+        }
+        misled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::protocol::Protocol;
+    use crate::model::target_group::GroupName;
+    use crate::runtime::writer::Catalog;
+
+    #[test]
+    fn who_leaves_out_a_port_is_warned_once_however_often_the_target_is_named() {
+        let name = GroupName::parse("web").unwrap();
+        let group = TargetGroup::new(name.clone(), Protocol::Http, 80);
+        let mut catalog = Catalog::default();
+        catalog.apply(Change::PutGroup(Arc::new(group.clone())));
+        for (id, port) in [("a", 81), ("a", 82), ("b", 80), ("c", 81)] {
+            catalog.apply(Change::Register(name.clone(), Arc::new(TargetDescription::new(id, port))));
+        }
+        let wish = catalog.get(&name).unwrap();
+        let typed = |id: &str, port| Typed { id: id.into(), port, ..Typed::default() };
+        let mut named = vec![typed("a", None); 1_000];
+        named.extend([typed("b", None), typed("c", Some(80)), typed("c", Some(81)), typed("gone", None)]);
+        let leaving = Leaving::read(wish, &group, &named).unwrap();
+        assert_eq!(leaving.misled(wish), BTreeMap::from([("a", vec![81, 82])]));
+        assert_eq!(leaving.registered, BTreeSet::from([("b".into(), 80), ("c".into(), 81)]));
     }
 }
