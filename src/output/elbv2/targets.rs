@@ -124,6 +124,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::model::change::Change;
     use crate::model::protocol::Protocol;
     use crate::model::target_group::GroupName;
     use crate::runtime::writer::Catalog;
