@@ -6,6 +6,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+#[path = "elbv2/anew.rs"]
+mod anew;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
@@ -51,6 +54,7 @@ async fn stand_in(view: Arc<View>, mut applies: mpsc::Receiver<Apply>) {
     let mut registry = Registry::new(1);
     while let Some(apply) = applies.recv().await {
         apply.deleted.iter().for_each(|name| registry.delete(name));
+        registry.promise(apply.drains);
         let changes = registry.apply_some(apply.groups, &apply.gone);
         registry.take_commands();
         view.publish_listings(registry.listings());
@@ -82,6 +86,7 @@ struct Server {
     api: Api,
     view: Arc<View>,
     disk: Disk,
+    writer: Writer,
     fleet: tokio::task::JoinHandle<()>,
 }
 
@@ -104,8 +109,8 @@ impl Server {
             }),
         ];
         writer.file(Desired { groups, ..Desired::default() }).await.unwrap();
-        let api = Api::new(Arc::clone(&view), writer, 1_000);
-        Self { api, view, disk, fleet }
+        let api = Api::new(Arc::clone(&view), writer.clone(), 1_000);
+        Self { api, view, disk, writer, fleet }
     }
 
     async fn send(&self, request: Request, caller: &Caller) -> (StatusCode, HeaderMap, String) {

@@ -25,6 +25,8 @@ struct Held {
     group: Arc<TargetGroup>,
     target: Arc<TargetDescription>,
     draining: bool,
+    /// Its group has been deleted.
+    ended: bool,
 }
 
 /// A wish of up to three groups.
@@ -60,8 +62,10 @@ fn obey(table: &mut BTreeMap<u32, Held>, commands: Vec<Command>) {
     for command in commands {
         match command {
             Command::Register(key, group, target) => {
-                let previous = table
-                    .insert(key.index, Held { key, group, target: Arc::clone(&target), draining: false });
+                let previous = table.insert(
+                    key.index,
+                    Held { key, group, target: Arc::clone(&target), draining: false, ended: false },
+                );
                 if let Some(previous) = previous {
                     assert!(previous.draining, "the place is not free");
                     let (was, is) = (&*previous.target, &*target);
@@ -76,15 +80,15 @@ fn obey(table: &mut BTreeMap<u32, Held>, commands: Vec<Command>) {
                     held.group = group;
                 }
             }
-            Command::Deregister(key) => {
+            Command::Deregister(key, _) => {
                 let held = table.get_mut(&key.index).unwrap();
                 assert_eq!((held.key, held.draining), (key, false));
                 held.draining = true;
             }
             Command::End(key) => {
                 let held = table.get_mut(&key.index).unwrap();
-                assert_eq!(held.key, key);
-                held.draining = true;
+                assert_eq!((held.key, held.ended), (key, false));
+                (held.draining, held.ended) = (true, true);
             }
         }
     }
@@ -99,13 +103,16 @@ fn registered(tables: &[BTreeMap<u32, Held>]) -> BTreeSet<(GroupName, Box<str>, 
 proptest! {
     #[test]
     fn what_the_shards_hold_is_what_was_wanted(
-        wishes in prop::collection::vec((wish(), any::<u32>()), 1..12),
+        wishes in prop::collection::vec((wish(), any::<u8>(), any::<u32>()), 1..12),
         shards in 1..4_u16,
     ) {
         let mut registry = Registry::new(shards);
         let mut tables = vec![BTreeMap::new(); usize::from(shards)];
-        for (wish, endings) in wishes {
+        for (wish, deletions, endings) in wishes {
             let desired = desired(&wish);
+            for number in (0..3).filter(|number| deletions >> number & 1 == 1) {
+                registry.delete(&GroupName::parse(&format!("group-{number}")).unwrap());
+            }
             registry.apply(desired.clone());
             for (table, commands) in tables.iter_mut().zip(registry.take_commands()) {
                 obey(table, commands);
@@ -132,7 +139,8 @@ proptest! {
                 }
             }
             let listed = registry.listings().values().map(|listing| listing.targets.len()).sum::<usize>();
-            prop_assert_eq!(listed, tables.iter().map(BTreeMap::len).sum::<usize>());
+            let lives = tables.iter().flat_map(BTreeMap::values).filter(|held| !held.ended).count();
+            prop_assert_eq!(listed, lives);
         }
     }
 
@@ -145,7 +153,7 @@ proptest! {
                 let price = if group.health_check.protocol == HealthCheckProtocol::Https { 3 } else { 1 };
                 price * 30 / group.health_check.interval.as_secs()
             }
-            Command::Restore(_) | Command::Update(..) | Command::Deregister(_) | Command::End(_) => 0,
+            Command::Restore(_) | Command::Update(..) | Command::Deregister(..) | Command::End(_) => 0,
         };
         let commands = registry.take_commands();
         let dearest = commands.iter().flatten().map(load).max().unwrap_or(0);

@@ -53,12 +53,17 @@ struct Other {
 
 impl Other {
     fn start(part: &str, dir: &Path) -> Self {
+        Self::start_with(part, dir, &[])
+    }
+
+    fn start_with(part: &str, dir: &Path, environment: &[(&str, &Path)]) -> Self {
         // A file that may not grow is told to whoever writes it, not by a signal that ends it.
         let mut process = Command::new("sh")
             .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
             .arg(std::env::current_exe().unwrap())
             .args(["--exact", "another_process", "--nocapture", "--quiet"])
             .env(CHILD, format!("{part} {}", dir.display()))
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -185,4 +190,24 @@ fn a_disk_that_takes_no_more_refuses_a_write_whole_and_heals_by_itself() {
     assert_eq!(said, [1, 0, 0, 2]);
     assert!(other.process.wait().unwrap().success());
     assert_eq!(open(dir.path()).load(NOW).unwrap().registrations.len(), 2);
+}
+
+#[test]
+fn a_write_that_the_disk_did_not_confirm_is_not_there_after_a_kill_and_hinders_no_other() {
+    let (_alone, dir, beside) = (alone(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (library, fails) = (beside.path().join("unsafe_disk.so"), beside.path().join("fails"));
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/store/unsafe_disk.c");
+    let compiled = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).status();
+    assert!(compiled.unwrap().success());
+    for (heals, expected) in [(false, &["1"][..]), (true, &["1", "3"])] {
+        let environment = [("LD_PRELOAD", &*library), ("FAILS", &*fails), ("HEALS", Path::new("yes"))];
+        let environment = &environment[..if heals { 3 } else { 2 }];
+        let mut other = Other::start_with("is_not_confirmed", dir.path(), environment);
+        assert_eq!([other.hear(), other.hear(), other.hear()], [Some(1), Some(0), Some(3)]);
+        other.kill();
+        let kept = open(dir.path()).load(NOW).unwrap();
+        let found: Vec<_> = kept.registrations.iter().map(|(_, target)| &target.id[..1]).collect();
+        assert_eq!(found, expected);
+        _ = std::fs::remove_file(&fails);
+    }
 }

@@ -1,4 +1,5 @@
-//! `benches/versus`: the witness counts right, and the comparison runs from end to end. No number is judged here.
+//! `benches/versus` and `benches/elbv2`: the witness counts right, and the comparisons run from end to end. No number is
+//! judged here.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -174,5 +175,19 @@ fn the_comparison_runs_from_end_to_end() {
         // `200@200 round 1 floor 41.5 µs/check ...`
         let told = told.filter(|words| words.get(3) == Some(&prober) && words.get(5) == Some(&"µs/check"));
         assert_eq!(told.count(), 1, "{prober}: {said}");
+    }
+}
+
+#[test]
+fn the_comparison_of_the_api_runs_from_end_to_end() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/elbv2/run");
+    let done = Command::new(script).args(["--smoke", "--bin"]).arg(programs()).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success(), "{said}{}", String::from_utf8_lossy(&done.stderr));
+    for what in ["describe x1", "describe x16", "register x1", "register x16"] {
+        assert!(
+            said.lines().any(|line| line.starts_with(what) && line.contains("checks late p99")),
+            "{said}"
+        );
     }
 }

@@ -93,7 +93,7 @@ fn call(
     let mut line = String::new();
     stream.read_line(&mut line).unwrap();
     let status = line.split(' ').nth(1).unwrap().parse().unwrap();
-    let (mut length, mut stays) = (None, line.starts_with("HTTP/1.1"));
+    let (mut length, mut chunked, mut stays) = (None, false, line.starts_with("HTTP/1.1"));
     loop {
         line.clear();
         stream.read_line(&mut line).unwrap();
@@ -104,15 +104,33 @@ fn call(
         if let Some(value) = field.strip_prefix("content-length: ") {
             length = value.parse::<u64>().ok();
         }
+        chunked |= field == "transfer-encoding: chunked";
         stays &= field != "connection: close";
     }
     let mut content = Vec::new();
     match length {
         Some(length) => _ = (&mut stream).take(length).read_to_end(&mut content).unwrap(),
+        None if chunked => chunks(&mut stream, &mut content),
         None => _ = stream.read_to_end(&mut content).unwrap(),
     }
     let bytes = u64::try_from(content.len()).unwrap();
-    (status, bytes, (stays && length.is_some()).then_some(stream))
+    (status, bytes, (stays && (chunked || length.is_some())).then_some(stream))
+}
+
+/// Reads a body in chunks to its end (RFC 9112, section 7.1).
+fn chunks(stream: &mut BufReader<TcpStream>, content: &mut Vec<u8>) {
+    let mut line = String::new();
+    loop {
+        line.clear();
+        stream.read_line(&mut line).unwrap();
+        let size = u64::from_str_radix(line.trim_end(), 16).unwrap();
+        stream.take(size).read_to_end(content).unwrap();
+        line.clear();
+        stream.read_line(&mut line).unwrap();
+        if size == 0 {
+            return;
+        }
+    }
 }
 
 fn told(seen: &[Seen], took: u64) -> serde_json::Value {

@@ -31,8 +31,8 @@ pub fn run(path: &Path) -> u8 {
                 count(targets, "target")
             );
             let note = if config.server.data_dir.is_none() {
-                "note: no `data_dir` in `[server]`: what the API makes and registers, and every state, is forgotten at \
-                 a restart\n"
+                "note: no `data_dir` in `[server]`: unless `serve` has --data-dir, what the API makes and registers, \
+                 and every state, is forgotten at a restart\n"
             } else {
                 ""
             };

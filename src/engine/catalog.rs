@@ -16,6 +16,7 @@ use crate::model::desired::{Desired, DesiredGroup};
 use crate::model::protocol::TargetType;
 use crate::model::target::{More, Reach, TargetDescription, is_instance};
 use crate::model::target_group::{GroupName, TargetGroup};
+use crate::model::tick::Tick;
 
 /// What identifies a target within its group.
 type Identity = (Box<str>, u16);
@@ -54,7 +55,17 @@ impl Wish {
     #[must_use]
     pub fn in_file(&self, id: &str, port: u16) -> bool {
         let file = self.file.as_ref().map_or(&[][..], |file| &file.targets);
-        file.iter().any(|target| *target.id == *id && target.port == port)
+        file.binary_search_by(|target| (&*target.id, target.port).cmp(&(id, port))).is_ok()
+    }
+
+    /// What ends the registration of a target at `now`; `None` where an API has registered no such target.
+    #[must_use]
+    pub fn deregister(&self, id: &str, port: u16, now: Tick) -> Option<Change> {
+        let group = self.group()?;
+        self.registered(id, port)?;
+        let drains = !self.in_file(id, port);
+        let drain_ends = drains.then(|| now + group.attributes.deregistration_delay);
+        Some(Change::Deregister { group: group.name.clone(), id: id.into(), port, drain_ends })
     }
 
     /// A target of these, by id and port, that the file lists.
@@ -172,7 +183,7 @@ impl Catalog {
                         group: name,
                         id: target.id.clone(),
                         port: target.port,
-                        drain_ends: Default::default(),
+                        drain_ends: None,
                     })],
                 }
             }
@@ -199,9 +210,13 @@ impl Catalog {
                 changed.push(name.clone());
             }
         }
-        for group in groups {
+        for mut group in groups {
             let name = group.group.name.clone();
-            before.remove(&name);
+            // So that one of many is soon found.
+            group.targets.sort_by(|one, other| (&one.id, one.port).cmp(&(&other.id, other.port)));
+            if let Some(before) = before.remove(&name) {
+                keep_known(&mut group, before);
+            }
             changed.push(name.clone());
             self.wishes.entry(name).or_default().file = Some(group);
         }
@@ -248,6 +263,22 @@ impl Catalog {
     fn tidy(&mut self, name: &GroupName) {
         if self.wishes.get(name).is_some_and(Wish::is_empty) {
             self.wishes.remove(name);
+        }
+    }
+}
+
+/// Lets what has not changed be the very same as before, so that a file read anew takes no memory for it: shards and
+/// readers hold what they were given first.
+fn keep_known(group: &mut DesiredGroup, before: DesiredGroup) {
+    if group.group == before.group {
+        group.group = before.group;
+    }
+    let mut old = before.targets.into_iter().peekable();
+    for target in &mut group.targets {
+        let identity = (&target.id, target.port);
+        while old.next_if(|old| (&old.id, old.port) < identity).is_some() {}
+        if let Some(same) = old.next_if(|old| old == target) {
+            *target = same;
         }
     }
 }

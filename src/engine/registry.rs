@@ -15,7 +15,7 @@ use crate::model::desired::{Desired, DesiredGroup};
 use crate::model::health_check::HealthCheckProtocol;
 use crate::model::target::TargetDescription;
 use crate::model::target_group::{GroupName, TargetGroup};
-use crate::model::tick::millis;
+use crate::model::tick::{Tick, millis};
 
 pub use remembered::{Remembered, Restored};
 
@@ -30,8 +30,8 @@ pub enum Command {
     Restore(Box<Restored>),
     /// Give a target the new settings of its group.
     Update(Key, Arc<TargetGroup>),
-    /// Begin a target's drain.
-    Deregister(Key),
+    /// Begin a target's drain, which ends at this moment where that is promised, else after its group's delay.
+    Deregister(Key, Option<Tick>),
     /// Forget a target without a drain, or before its drain is over.
     End(Key),
 }
@@ -85,6 +85,9 @@ pub struct Changes {
     pub updated_groups: usize,
 }
 
+/// When drains end that begin with what is applied next, by group and by id and port.
+pub type Drains = BTreeMap<GroupName, BTreeMap<(Box<str>, u16), Tick>>;
+
 /// The free places of one shard's table, and what its targets cost.
 #[derive(Debug, Default)]
 struct Table {
@@ -102,7 +105,10 @@ pub struct Registry {
     groups: BTreeMap<GroupName, Arc<Listing>>,
     /// Targets that are listed and were forgotten by their shard: they leave all at once, when it is next looked.
     ended: BTreeMap<GroupName, BTreeSet<(u16, Key)>>,
+    /// What each target of a deleted group costs until its shard has forgotten it. No reader sees them any more.
+    leaving: BTreeMap<(u16, Key), u64>,
     remembered: Remembered,
+    drains: Drains,
     shards: Shards,
 }
 
@@ -114,6 +120,8 @@ struct Shards {
     generation: u32,
     commands: Vec<Vec<Command>>,
     moved: Vec<Moved>,
+    /// When drains end that begin in the group at hand.
+    ends: BTreeMap<(Box<str>, u16), Tick>,
 }
 
 /// A registration that has ended because its target is checked elsewhere from now on.
@@ -133,9 +141,11 @@ impl Registry {
     pub fn new(shards: u16) -> Self {
         let shards = usize::from(shards.max(1));
         let tables = (0..shards).map(|_| Table::default()).collect();
-        let shards = Shards { tables, generation: 0, commands: vec![Vec::new(); shards], moved: Vec::new() };
-        let remembered = Remembered::default();
-        Self { groups: BTreeMap::new(), ended: BTreeMap::new(), remembered, shards }
+        let commands = vec![Vec::new(); shards];
+        let shards = Shards { tables, generation: 0, commands, moved: Vec::new(), ends: BTreeMap::new() };
+        let (remembered, drains) = (Remembered::default(), Drains::new());
+        let (groups, ended, leaving) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { groups, ended, leaving, remembered, drains, shards }
     }
 
     /// Makes `desired` the truth. [`Registry::take_commands`] then holds what the shards must do.
@@ -144,6 +154,12 @@ impl Registry {
         let gone: Vec<GroupName> =
             self.groups.keys().filter(|name| !wanted.contains(*name)).cloned().collect();
         self.apply_some(desired.groups, &gone)
+    }
+
+    /// Says when drains end that begin with what is applied next, as far as that has been promised. Others end when the
+    /// delay of their group is over.
+    pub fn promise(&mut self, drains: Drains) {
+        self.drains = drains;
     }
 
     /// Makes each of `groups`, complete, the truth about that group, and lets the groups named in `gone` go. Others stay
@@ -158,18 +174,19 @@ impl Registry {
         for name in gone {
             self.remove_group(name, &mut changes);
         }
+        self.drains.clear();
         changes
     }
 
-    /// Lets a group go with everything in it at once: nothing drains.
+    /// Lets a group go with everything in it at once: nothing drains, and no list shows any of it from now on.
     pub fn delete(&mut self, name: &GroupName) {
-        let Some(listing) = self.groups.get_mut(name) else { return };
-        if listing.targets.is_empty() {
-            self.groups.remove(name);
-            return;
+        self.sweep();
+        let Some(listing) = self.groups.remove(name) else { return };
+        let weight = weight(&listing.group);
+        for gone in &listing.targets {
+            self.shards.commands[usize::from(gone.shard)].push(Command::End(gone.key));
+            self.leaving.insert((gone.shard, gone.key), weight);
         }
-        let ended = listing.targets.iter().cloned().map(|gone| self.shards.end(gone)).collect();
-        *listing = Arc::new(Listing { group: Arc::clone(&listing.group), desired: false, targets: ended });
     }
 
     /// Takes what each shard must do, one list per shard.
@@ -182,8 +199,12 @@ impl Registry {
         std::mem::take(&mut self.shards.moved)
     }
 
-    /// Hears that a shard has forgotten a drained target.
+    /// Hears that a shard has forgotten a target.
     pub fn on_removed(&mut self, shard: u16, name: &GroupName, target: &TargetDescription, key: Key) {
+        if let Some(weight) = self.leaving.remove(&(shard, key)) {
+            self.shards.free(shard, key, weight);
+            return;
+        }
         let Some(listing) = self.groups.get(name) else { return };
         // A target that came back while the message was under way has another generation.
         let ours = |listed: &&Listed| listed.key == key && listed.shard == shard;
@@ -191,9 +212,7 @@ impl Registry {
             return;
         }
         if self.ended.entry(name.clone()).or_default().insert((shard, key)) {
-            let table = &mut self.shards.tables[usize::from(shard)];
-            table.free.push(key.index);
-            table.load = table.load.saturating_sub(weight(&listing.group));
+            self.shards.free(shard, key, weight(&listing.group));
         }
     }
 
@@ -223,6 +242,7 @@ impl Registry {
         targets.sort_by(|one, other| identity(one).cmp(&identity(other)));
         targets.dedup_by(|one, other| identity(one) == identity(other));
         let name = group.name.clone();
+        self.shards.ends = self.drains.remove(&name).unwrap_or_default();
         let before = self.groups.get(&name);
         if let Some(before) = before {
             if before.group == group {
@@ -258,6 +278,7 @@ impl Registry {
     }
 
     fn remove_group(&mut self, name: &GroupName, changes: &mut Changes) {
+        self.shards.ends = self.drains.remove(name).unwrap_or_default();
         let Some(listing) = self.groups.get_mut(name).filter(|listing| listing.desired) else { return };
         if listing.targets.is_empty() {
             self.groups.remove(name);
@@ -328,16 +349,21 @@ impl Shards {
     /// The entry of a target that should not be there.
     fn deregister(&mut self, mut listed: Listed, changes: &mut Changes) -> Listed {
         if std::mem::take(&mut listed.registered) {
-            self.commands[usize::from(listed.shard)].push(Command::Deregister(listed.key));
+            let target = &listed.target;
+            // Almost always none, and then nothing is looked for.
+            let end =
+                (!self.ends.is_empty()).then(|| self.ends.get(&(target.id.clone(), target.port)).copied());
+            self.commands[usize::from(listed.shard)].push(Command::Deregister(listed.key, end.flatten()));
             changes.deregistered += 1;
         }
         listed
     }
 
-    /// The entry of a target that leaves at once.
-    fn end(&mut self, listed: Listed) -> Listed {
-        self.commands[usize::from(listed.shard)].push(Command::End(listed.key));
-        Listed { registered: false, ..listed }
+    /// Takes back the place of a target that its shard has forgotten.
+    fn free(&mut self, shard: u16, key: Key, weight: u64) {
+        let table = &mut self.tables[usize::from(shard)];
+        table.free.push(key.index);
+        table.load = table.load.saturating_sub(weight);
     }
 }
 

@@ -123,8 +123,17 @@ impl Shard {
         });
     }
 
-    /// Starts the drain of a target. Asking twice changes nothing.
+    /// Starts the drain of a target, which takes the deregistration delay. Asking twice changes nothing.
     pub fn deregister(&mut self, key: Key, now: Tick) {
+        self.drain(key, None, now);
+    }
+
+    /// The same where it has been promised when the drain ends.
+    pub fn deregister_until(&mut self, key: Key, end: Tick, now: Tick) {
+        self.drain(key, Some(end), now);
+    }
+
+    fn drain(&mut self, key: Key, end: Option<Tick>, now: Tick) {
         self.with(key, |shard, target| {
             if target.machine.is_draining() {
                 return;
@@ -136,8 +145,8 @@ impl Shard {
             if rests {
                 shard.unplace(target, key.index);
             }
-            let end = now + shard.courses[target.course].settings.deregistration_delay;
-            shard.deadlines.set(key.index, Some(end));
+            let delay = shard.courses[target.course].settings.deregistration_delay;
+            shard.deadlines.set(key.index, Some(end.unwrap_or(now + delay)));
         });
         self.on_tick(now);
     }

@@ -23,7 +23,7 @@ pub enum Change {
         id: Box<str>,
         /// Its port.
         port: u16,
-        /// When its drain ends.
-        drain_ends: Tick,
+        /// When its drain ends; `None` where it stays, because the file lists it too.
+        drain_ends: Option<Tick>,
     },
 }

@@ -11,7 +11,7 @@ use prometheus::{Encoder as _, Registry, TextEncoder};
 use crate::model::failure::Failure;
 use crate::model::health::State;
 use crate::model::outcome::Cause;
-use crate::runtime::view::{Histogram, Listing, Snapshot, View, fail_open};
+use crate::runtime::view::{Histogram, Listing, Snapshot, StoreStats, View, fail_open};
 
 /// Name, help, kind.
 type Family = (&'static str, &'static str, &'static str);
@@ -21,7 +21,7 @@ const GAUGE: &str = "gauge";
 const HISTOGRAM: &str = "histogram";
 
 /// Everything exported, in one list: name, help, kind. `docs/metrics.md` describes each.
-const FAMILIES: [Family; 21] = [
+const FAMILIES: [Family; 25] = [
     ("tgprobe_build_info", "A constant 1, labelled with the version.", GAUGE),
     ("tgprobe_check_duration_seconds", "How long checks with a verdict took.", HISTOGRAM),
     ("tgprobe_check_failures_total", "Checks that failed, by what failed.", COUNTER),
@@ -44,6 +44,14 @@ const FAMILIES: [Family; 21] = [
         COUNTER,
     ),
     ("tgprobe_ready", "Whether every target was checked once, or had its first interval.", GAUGE),
+    ("tgprobe_store_failures_total", "Writes to the store that failed.", COUNTER),
+    ("tgprobe_store_healthy", "Whether the latest write to the store succeeded.", GAUGE),
+    (
+        "tgprobe_store_transitions_lost_total",
+        "Transitions that are not in the history, the store having been unwritable for long.",
+        COUNTER,
+    ),
+    ("tgprobe_store_writes_total", "Writes to the store that succeeded.", COUNTER),
     (
         "tgprobe_target_group_fail_open",
         "Whether too few targets are healthy, so that all would get requests.",
@@ -146,6 +154,17 @@ impl Families {
             self.gauge("tgprobe_checks_waiting", &labels, number(stats.waiting.value()));
             self.counter("tgprobe_checks_skipped_total", &labels, stats.skipped.value());
             self.counter("tgprobe_events_dropped_total", &labels, stats.events_dropped.value());
+        }
+        self.store(&view.store);
+    }
+
+    /// Nothing where there is no store: a 0 would look like one that is broken.
+    fn store(&mut self, store: &StoreStats) {
+        if store.present.load(Relaxed) {
+            self.gauge("tgprobe_store_healthy", &[], flag(store.healthy.load(Relaxed)));
+            self.counter("tgprobe_store_writes_total", &[], store.writes.value());
+            self.counter("tgprobe_store_failures_total", &[], store.failures.value());
+            self.counter("tgprobe_store_transitions_lost_total", &[], store.transitions_lost.value());
         }
     }
 
@@ -326,6 +345,23 @@ mod tests {
             wrong
         });
         assert_eq!(wrong, None);
+    }
+
+    #[test]
+    fn a_store_is_told_where_there_is_one() {
+        let view = View::new(Clock::start(), 1);
+        let metrics = Metrics::new(Arc::clone(&view), 10).unwrap();
+        let told = || -> Vec<String> {
+            let text = String::from_utf8(metrics.render().unwrap()).unwrap();
+            let told = text.lines().filter(|line| !line.starts_with('#'));
+            told.filter_map(|line| Some(line.split_once("_store_")?.1.to_owned())).collect()
+        };
+        assert!(told().is_empty());
+        view.store.present.store(true, Relaxed);
+        view.store.writes.add(2);
+        view.store.failures.add(1);
+        view.store.transitions_lost.add(3);
+        assert_eq!(told(), ["failures_total 1", "healthy 0", "transitions_lost_total 3", "writes_total 2"]);
     }
 
     #[test]

@@ -85,9 +85,7 @@ pub async fn delete(view: &View, writer: &Writer, group: &str, text: &str) -> Re
     let decided = call(writer, group, move |_, name, wish, group| {
         let target = read(group, &text)?;
         let (id, port) = (&*target.id, target.port);
-        if wish.registered(id, port).is_some() {
-            let drain_ends = clock.now() + group.attributes.deregistration_delay;
-            let change = Change::Deregister { group: name.clone(), id: id.into(), port, drain_ends };
+        if let Some(change) = wish.deregister(id, port, clock.now()) {
             return Ok((vec![change], target));
         }
         if wish.in_file(id, port) {
@@ -161,6 +159,11 @@ fn refusal(unwritten: Unwritten<Refusal>) -> Refusal {
             StatusCode::SERVICE_UNAVAILABLE,
             "not_durable",
             format!("Nothing has changed, because it could not be stored: {why}."),
+        ),
+        Unwritten::Unknown(why) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unknown",
+            format!("Whether this takes effect is not known yet, because {why}; reading will show it."),
         ),
         Unwritten::Stopping => {
             (StatusCode::SERVICE_UNAVAILABLE, "stopping", "The server is stopping.".to_owned())

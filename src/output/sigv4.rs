@@ -16,6 +16,7 @@ use axum::http::HeaderMap;
 use ring::{digest, hmac};
 
 use crate::model::credential::{Access, Credential};
+use crate::model::excerpt::excerpt;
 use crate::model::tick::Tick;
 use crate::output::sigv4::claim::Claim;
 pub use crate::output::sigv4::error::Error;
@@ -119,7 +120,8 @@ fn scoped(claim: &Claim) -> Result<(), Error> {
     if !claim.stamp.starts_with(&claim.date) {
         return wrong(format!(
             "The date in the credential scope, {}, is not that of the request, {}.",
-            claim.date, claim.stamp
+            claim.date,
+            excerpt(&claim.stamp)
         ));
     }
     Ok(())

@@ -104,7 +104,7 @@ mod tests {
         let mut backlog = Backlog::default();
         backlog.push_commands(Vec::new());
         assert!(backlog.is_empty());
-        backlog.push_commands(vec![Command::Deregister(key), Command::Deregister(key)]);
+        backlog.push_commands(vec![Command::Deregister(key, None), Command::Deregister(key, None)]);
         backlog.push_resolved(key, Resolution::NotFound);
         for left in [true, true, false] {
             assert!(backlog.pop().is_some());

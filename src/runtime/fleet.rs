@@ -12,7 +12,7 @@ use futures_util::FutureExt as _;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, error, info, warn};
 
-use crate::engine::registry::{Changes, Command, Registry};
+use crate::engine::registry::{Changes, Command, Drains, Registry};
 use crate::engine::shard::Key;
 use crate::model::desired::DesiredGroup;
 use crate::model::health::{Reason, State, TargetHealth};
@@ -63,6 +63,8 @@ pub struct Apply {
     pub gone: Vec<GroupName>,
     /// Groups that were deleted, and perhaps made anew since; what was in them leaves at once.
     pub deleted: Vec<GroupName>,
+    /// When drains end that begin with this, as far as that was promised.
+    pub drains: Drains,
     /// Whether this is a new configuration file taken in.
     pub whole_file: bool,
     /// Answered when the set is live.
@@ -150,7 +152,7 @@ fn start_thread(shell: Shell, poller: Poller, inbox: mpsc::Receiver<Message>) ->
 }
 
 /// Runs a task without which the fleet is only a picture of itself. Should it panic, a supervisor starts anew.
-async fn or_abort(task: impl Future<Output = ()>) {
+pub(super) async fn or_abort(task: impl Future<Output = ()>) {
     if AssertUnwindSafe(task).catch_unwind().await.is_err() {
         error!("A task of the fleet panicked; stopping, so that a supervisor can start anew.");
         std::process::abort();
@@ -200,6 +202,7 @@ impl Control {
         for name in &apply.deleted {
             self.registry.delete(name);
         }
+        self.registry.promise(apply.drains);
         let changes = self.registry.apply_some(apply.groups, &apply.gone);
         // Readers first: a target that is listed and not yet published is in registration.
         self.view.publish_listings(self.registry.listings());
@@ -342,7 +345,7 @@ fn ask(shard: u16, command: &Command) -> Option<Ask> {
     let (key, target) = match command {
         Command::Register(key, _, target) => (*key, target),
         Command::Restore(restored) => (restored.key, &restored.target),
-        Command::Update(..) | Command::Deregister(_) | Command::End(_) => return None,
+        Command::Update(..) | Command::Deregister(..) | Command::End(_) => return None,
     };
     target.name().map(|name| Ask::Follow(name.into(), (shard, key)))
 }
@@ -356,7 +359,7 @@ fn forget(shard: u16, key: Key, target: &TargetDescription) -> Option<Ask> {
 fn restored_key(command: &Command) -> Option<Key> {
     match command {
         Command::Restore(restored) => Some(restored.key),
-        Command::Register(..) | Command::Update(..) | Command::Deregister(_) | Command::End(_) => None,
+        Command::Register(..) | Command::Update(..) | Command::Deregister(..) | Command::End(_) => None,
     }
 }
 

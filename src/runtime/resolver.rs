@@ -5,11 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType, getaddrinfo};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::engine::shard::Key;
@@ -101,24 +100,30 @@ struct Name {
 pub async fn run(mut asks: mpsc::Receiver<Vec<Ask>>, shards: Vec<Mailbox>, clock: Clock, interval: Duration) {
     let mut names: BTreeMap<Box<str>, Name> = BTreeMap::new();
     // Names by when they are looked up next, so that a turn costs the same for ten names and for 100,000. An entry
-    // whose name has been forgotten or moved since is passed over when its moment comes.
+    // whose name has moved since is passed over when its moment comes.
     let mut queue: BTreeSet<(Tick, Box<str>)> = BTreeSet::new();
     let mut running: JoinSet<(Box<str>, Resolution)> = JoinSet::new();
-    let permits = Arc::new(Semaphore::new(LOOKUPS));
     loop {
         let now = clock.now();
-        while let Some((at, text)) = pop_due(&mut queue, now) {
+        // Names wait in the queue and not as lookups: who is no longer followed when its turn comes is not looked up.
+        while running.len() < LOOKUPS
+            && let Some((at, text)) = pop_due(&mut queue, now)
+        {
             let Some(name) = names.get_mut(&text).filter(|name| name.next == Some(at)) else { continue };
             name.next = None;
-            running.spawn(look_up(text, name.current, Arc::clone(&permits)));
+            running.spawn(look_up(text, name.current));
         }
-        let wake = queue.first().map(|(at, _)| *at);
+        let wake = queue.first().map(|(at, _)| *at).filter(|_| running.len() < LOOKUPS);
         tokio::select! {
             ask = asks.recv() => {
                 let Some(batch) = ask else { return };
                 for ask in batch {
                     let (Ask::Follow(text, _) | Ask::Forget(text, _)) = ask.clone();
+                    let before = names.get(&text).and_then(|name| name.next);
                     let told = on_ask(&mut names, ask, now);
+                    if let Some(at) = before.filter(|_| !names.contains_key(&text)) {
+                        queue.remove(&(at, text.clone()));
+                    }
                     enqueue(&mut queue, &names, text);
                     tell(&shards, told).await;
                 }
@@ -146,8 +151,7 @@ fn enqueue(queue: &mut BTreeSet<(Tick, Box<str>)>, names: &BTreeMap<Box<str>, Na
 }
 
 /// Runs one lookup on a thread of its own. One that panics is trouble of ours.
-async fn look_up(name: Box<str>, current: Option<IpAddr>, permits: Arc<Semaphore>) -> (Box<str>, Resolution) {
-    let _permit = permits.acquire_owned().await;
+async fn look_up(name: Box<str>, current: Option<IpAddr>) -> (Box<str>, Resolution) {
     let asked = name.clone();
     let answer = tokio::task::spawn_blocking(move || resolve(&asked, current)).await;
     (name, answer.unwrap_or(Resolution::Trouble))
@@ -179,7 +183,8 @@ fn on_ask(names: &mut BTreeMap<Box<str>, Name>, ask: Ask, now: Tick) -> Told {
                 if name.followers.get(&place) == Some(&key.generation) {
                     name.followers.remove(&place);
                 }
-                if name.followers.is_empty() {
+                // One that is being looked up stays until that ends, so that it is never looked up twice at once.
+                if name.followers.is_empty() && name.next.is_some() {
                     names.remove(&text);
                 }
             }
@@ -196,6 +201,10 @@ fn on_answer(
     interval: Duration,
 ) -> Told {
     let Some(name) = names.get_mut(text) else { return Told::new() };
+    if name.followers.is_empty() {
+        names.remove(text);
+        return Told::new();
+    }
     name.current = match resolution {
         Resolution::Address(address) => Some(address),
         Resolution::NotFound | Resolution::NoAddress => None,
@@ -293,6 +302,28 @@ mod tests {
         assert_eq!(pop_due(&mut queue, Tick(4)), None);
         assert_eq!(pop_due(&mut queue, Tick(5)), Some((Tick(5), "web".into())));
         assert_eq!(pop_due(&mut queue, Tick(99)), None);
+    }
+
+    #[test]
+    fn a_name_that_comes_and_goes_is_looked_up_once_at_a_time() {
+        let mut names = BTreeMap::new();
+        let interval = Duration::from_secs(30);
+        _ = on_ask(&mut names, Ask::Follow("web".into(), FOLLOWER), Tick(0));
+        for generation in 2..5 {
+            // A lookup is running.
+            names.get_mut("web").unwrap().next = None;
+            let before = (0, Key { index: 1, generation: generation - 1 });
+            _ = on_ask(&mut names, Ask::Forget("web".into(), before), Tick(1));
+            _ = on_ask(&mut names, Ask::Follow("web".into(), (0, Key { index: 1, generation })), Tick(2));
+            assert_eq!(names["web"].next, None, "no other is begun");
+        }
+        let last = (0, Key { index: 1, generation: 4 });
+        assert_eq!(on_answer(&mut names, "web", ADDRESS, Tick(3), interval), [(0, last.1, ADDRESS)]);
+        // Nobody is left when the next one ends.
+        names.get_mut("web").unwrap().next = None;
+        _ = on_ask(&mut names, Ask::Forget("web".into(), last), Tick(4));
+        assert!(on_answer(&mut names, "web", ADDRESS, Tick(5), interval).is_empty());
+        assert!(names.is_empty());
     }
 
     #[test]

@@ -94,18 +94,15 @@ impl Roster {
         Some(local)
     }
 
-    /// The shared part of a group, made anew when its settings are new. `None` if `view` does not know the group.
-    pub fn group(
-        &mut self,
-        group: &Arc<TargetGroup>,
-        view: &View,
-        admission: &mut Admission,
-    ) -> Option<Arc<Group>> {
+    /// The shared part of a group, made anew when its settings are new.
+    pub fn group(&mut self, group: &Arc<TargetGroup>, view: &View, admission: &mut Admission) -> Arc<Group> {
         let known = self.groups.get(&group.name);
         if let Some(known) = known.filter(|known| Arc::ptr_eq(&known.group.group, group)) {
-            return Some(Arc::clone(&known.group));
+            return Arc::clone(&known.group);
         }
-        let stats = view.stats(&group.name)?;
+        // A group is published before anything is said of it, so one that is not there has been deleted since: its
+        // targets are about to end, and nobody asks any more what was counted of them.
+        let stats = view.stats(&group.name).unwrap_or_default();
         let (targets, share) = known.map_or((0, None), |known| (known.targets, Some(known.group.share)));
         let made = Arc::new(Group {
             settings: Arc::new(Settings::from(&**group)),
@@ -115,6 +112,6 @@ impl Roster {
             group: Arc::clone(group),
         });
         self.groups.insert(group.name.clone(), Members { group: Arc::clone(&made), targets });
-        Some(made)
+        made
     }
 }

@@ -197,7 +197,7 @@ impl Loop {
         let place = |command: &Command| match command {
             Command::Register(key, ..) => key.index.saturating_add(1),
             Command::Restore(restored) => restored.key.index.saturating_add(1),
-            Command::Update(..) | Command::Deregister(_) | Command::End(_) => 0,
+            Command::Update(..) | Command::Deregister(..) | Command::End(_) => 0,
         };
         let places = usize_of(commands.iter().map(place).max().unwrap_or(0));
         self.shard.make_room(places);
@@ -238,17 +238,18 @@ impl Loop {
                 if self.roster.get(key).is_none() {
                     return;
                 }
-                let Some(new) = self.roster.group(&group, &self.shell.view, &mut self.admission) else {
-                    return;
-                };
+                let new = self.roster.group(&group, &self.shell.view, &mut self.admission);
                 let Some(local) = self.roster.get_mut(key) else { return };
                 let asks_anew = new.asks_anew(&local.group);
                 local.group = Arc::clone(&new);
                 self.shard.update(key, Arc::clone(&new.settings), asks_anew, now);
                 self.refresh(key, None);
             }
-            Command::Deregister(key) => {
-                self.shard.deregister(key, now);
+            Command::Deregister(key, end) => {
+                match end {
+                    Some(end) => self.shard.deregister_until(key, end, now),
+                    None => self.shard.deregister(key, now),
+                }
                 self.refresh(key, None);
                 // What has ended leaves before the next command may put its successor in the same place.
                 self.take_events();
@@ -269,7 +270,7 @@ impl Loop {
         life: Option<&Life>,
         now: Tick,
     ) {
-        let Some(group) = self.roster.group(group, &self.shell.view, &mut self.admission) else { return };
+        let group = self.roster.group(group, &self.shell.view, &mut self.admission);
         let (access, resolution) = match target.ip() {
             Some(address) => (Access::Known, Resolution::Address(address)),
             None if target.host().is_some() => (Access::Awaited, Resolution::Pending),

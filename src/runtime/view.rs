@@ -270,97 +270,46 @@ impl Snapshot {
 }
 
 /// What is told of a target whose shard says `status`.
+///
+/// The list may be newer than what the shard says, and what the list says holds: a write is seen by the next read.
 fn told(listing: &Listing, listed: &Listed, status: Lookup<TargetHealth>) -> Option<TargetHealth> {
     match (listed.registered, status) {
-        (true, Lookup::Found(health)) => Some(health),
-        // Registered but not yet published: the gap that AWS calls registration in progress.
-        (true, Lookup::Unpublished) => Some(unpublished(listing, listed)),
-        // Deregistered, and its shard may not have heard of that yet, or not even of its registration: a write is seen
-        // by the next read.
+        // Its drain is over, perhaps since the list was made.
+        (_, Lookup::Forgotten) => None,
+        // Deregistered, and its shard may not have heard of that yet, or not even of its registration.
         (false, Lookup::Found(_) | Lookup::Unpublished) => {
             Some(TargetHealth::because(State::Draining, Reason::TargetDeregistrationInProgress))
         }
-        // Its drain is over, perhaps since the list was made.
-        (_, Lookup::Forgotten) => None,
+        (true, Lookup::Found(health)) if !is_unchecked(&health) => Some(unchecked(listing).unwrap_or(health)),
+        // Not yet published, or its shard has not heard that its group is checked again.
+        (true, Lookup::Found(_) | Lookup::Unpublished) => Some(unpublished(listing, listed)),
     }
 }
 
+/// What is told of a registered target of which nothing is known: the gap that AWS calls registration in progress.
 fn unpublished(listing: &Listing, listed: &Listed) -> TargetHealth {
+    unchecked(listing).unwrap_or_else(|| {
+        if listed.target.host().is_none() {
+            TargetHealth::because(State::Unavailable, Reason::ElbInternalError)
+        } else {
+            TargetHealth::because(State::Initial, Reason::ElbRegistrationInProgress)
+        }
+    })
+}
+
+/// What is told of every registered target of a group that is not checked.
+fn unchecked(listing: &Listing) -> Option<TargetHealth> {
     if !listing.group.attributes.in_use {
-        return TargetHealth::because(State::Unused, Reason::TargetNotInUse);
+        return Some(TargetHealth::because(State::Unused, Reason::TargetNotInUse));
     }
-    if !listing.group.health_check.enabled {
-        return TargetHealth::because(State::Unavailable, Reason::TargetHealthCheckDisabled);
-    }
-    if listed.target.host().is_none() {
-        return TargetHealth::because(State::Unavailable, Reason::ElbInternalError);
-    }
-    TargetHealth::because(State::Initial, Reason::ElbRegistrationInProgress)
+    let off = TargetHealth::because(State::Unavailable, Reason::TargetHealthCheckDisabled);
+    (!listing.group.health_check.enabled).then_some(off)
+}
+
+/// Whether this is told of a target because its group is not checked.
+fn is_unchecked(health: &TargetHealth) -> bool {
+    matches!(health.reason, Some(Reason::TargetNotInUse | Reason::TargetHealthCheckDisabled))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::protocol::Protocol;
-    use crate::model::target_group::TargetGroup;
-
-    const KEY: Key = Key { index: 0, generation: 1 };
-
-    /// A group with one target.
-    fn listing(registered: bool) -> Listing {
-        let group = TargetGroup::new(GroupName::parse("web").unwrap(), Protocol::Http, 80);
-        let target = Arc::new(TargetDescription::new("10.0.0.1", 80));
-        let listed = Listed { target, shard: 0, key: KEY, registered };
-        Listing { group: Arc::new(group), desired: true, targets: vec![listed] }
-    }
-
-    #[test]
-    fn a_list_tells_each_target_as_it_is_when_it_is_read() {
-        let view = View::new(Clock::start(), 1);
-        let mut slots = view.slots(0);
-        let status = |health| Status {
-            health,
-            since: Tick(1),
-            streak: Streak::Passes(0),
-            conclusive_state: State::Initial,
-            next_check: None,
-            check_after: None,
-            drain_ends: None,
-        };
-        let draining = TargetHealth::because(State::Draining, Reason::TargetDeregistrationInProgress);
-        let told = |registered| {
-            let (snapshot, listing) = (view.snapshot(), listing(registered));
-            let seen = snapshot.target(&listing, &listing.targets[0]);
-            assert_eq!(seen.map(|seen| seen.health), snapshot.health(&listing, &listing.targets[0]));
-            seen.map(|seen| seen.health)
-        };
-        let registering = TargetHealth::because(State::Initial, Reason::ElbRegistrationInProgress);
-        // Its shard may have heard of neither: what was never there cannot have ended.
-        assert_eq!((told(true), told(false)), (Some(registering), Some(draining)));
-        slots.tell(KEY, &status(TargetHealth::HEALTHY), None, None);
-        assert_eq!((told(true), told(false)), (Some(TargetHealth::HEALTHY), Some(draining)));
-        // The end of its drain is told even by a list made while it was registered.
-        slots.forget(KEY);
-        assert_eq!((told(true), told(false)), (None, None));
-    }
-
-    #[test]
-    fn who_looked_earlier_does_not_take_back_that_it_is_ready() {
-        let view = View::new(Clock::start(), 1);
-        let publish = |registered| {
-            let listing = listing(registered);
-            view.publish_listings(BTreeMap::from([(listing.group.name.clone(), Arc::new(listing))]));
-        };
-        publish(true);
-        let early = view.snapshot();
-        // A target that leaves is not waited for, whether or not its shard has heard of it.
-        publish(false);
-        let late = view.snapshot();
-        view.look_at(&early);
-        assert!(!view.is_ready());
-        view.look_at(&late);
-        assert!(view.is_ready());
-        view.look_at(&early);
-        assert!(view.is_ready());
-    }
-}
+mod tests;

@@ -10,26 +10,31 @@
 //! It is answered once what it changed is durable and readers see it. Calls that wait are made durable together.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::catalog::Undo;
 pub use crate::engine::catalog::{Catalog, Wish};
-use crate::engine::registry::Changes;
+use crate::engine::registry::{Changes, Drains};
 use crate::model::arn::Account;
 use crate::model::change::Change;
 use crate::model::desired::Desired;
 use crate::model::target_group::GroupName;
 use crate::model::tick::Tick;
 use crate::runtime::clock::Clock;
-use crate::runtime::fleet::Apply;
+use crate::runtime::fleet::{Apply, or_abort};
 
 /// Calls that may wait for their turn; more wait in their connections, of which there are few hundred.
 const WAITING: usize = 256;
 
 /// Calls that are made durable together: the disk is waited for once for all of them.
 const TOGETHER: usize = 64;
+
+/// How long a call waits for its turn and for the disk: longer than a disk that works ever takes, and shorter than clients
+/// wait for an answer, which is a minute as a rule.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where changes are kept so that they survive the process.
 pub trait Keeper: Send + Sync + 'static {
@@ -50,13 +55,15 @@ impl Keeper for InMemory {
     }
 }
 
-/// Why a call has not taken effect.
+/// Why a call has not taken effect, or not yet.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Unwritten<E> {
     /// It was decided against.
     Refused(E),
     /// What it changes cannot be made durable, for this reason; nothing has changed.
     NotDurable(String),
+    /// Whether what it changes can be made durable has not been known in time. It takes effect if that succeeds later.
+    Unknown(String),
     /// The process is about to stop.
     Stopping,
 }
@@ -74,6 +81,20 @@ enum Ask {
 pub struct Writer {
     asks: mpsc::Sender<Ask>,
     account: Arc<Account>,
+    clock: Clock,
+    patience: Duration,
+}
+
+/// What has become of a call so far.
+enum Stage<T, E> {
+    Waiting,
+    Decided(Result<T, E>),
+    /// It waited for too long, and must not be decided any more.
+    Withdrawn,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Writer {
@@ -87,8 +108,8 @@ impl Writer {
         fleet: mpsc::Sender<Apply>,
     ) -> Self {
         let (asks, asked) = mpsc::channel(WAITING);
-        tokio::spawn(Task { catalog, keeper, clock, fleet }.run(asked));
-        Self { asks, account: Arc::new(account) }
+        tokio::spawn(or_abort(Task { catalog, keeper, clock, fleet }.run(asked)));
+        Self { asks, account: Arc::new(account), clock, patience: PATIENCE }
     }
 
     /// The account and region of groups.
@@ -105,33 +126,45 @@ impl Writer {
     }
 
     /// Has a call decided when its turn comes, at the moment it is given, and answered when what it changes is durable
-    /// and seen by every reader. A call that changes nothing is answered too.
+    /// and seen by every reader. A call that changes nothing is answered too. None waits for longer than ten seconds.
     ///
     /// # Errors
-    /// Why nothing has changed.
+    /// Why nothing has changed, or that it is not known whether something has.
     pub async fn call<T: Send + 'static, E: Send + 'static>(
         &self,
         decide: impl FnOnce(&Catalog, Tick) -> Result<(Vec<Change>, T), E> + Send + 'static,
     ) -> Result<T, Unwritten<E>> {
-        let answer = Arc::new(Mutex::new(None));
-        let place = Arc::clone(&answer);
+        let stage = Arc::new(Mutex::new(Stage::Waiting));
+        let deciding = Arc::clone(&stage);
         let decide: Decide = Box::new(move |catalog, now| {
+            let mut stage = lock(&deciding);
+            if matches!(*stage, Stage::Withdrawn) {
+                return None;
+            }
             let (changes, verdict) = match decide(catalog, now) {
                 Ok((changes, value)) => (Some(changes), Ok(value)),
                 Err(refusal) => (None, Err(refusal)),
             };
-            *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(verdict);
+            *stage = Stage::Decided(verdict);
             changes
         });
         let (done, durable) = oneshot::channel();
-        _ = self.asks.send(Ask::Call(decide, done)).await;
-        match durable.await {
-            Err(_) => Err(Unwritten::Stopping),
-            Ok(Err(why)) => Err(Unwritten::NotDurable(why)),
-            Ok(Ok(())) => match answer.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                Some(verdict) => verdict.map_err(Unwritten::Refused),
-                None => Err(Unwritten::Stopping),
-            },
+        let asked = async {
+            _ = self.asks.send(Ask::Call(decide, done)).await;
+            durable.await
+        };
+        let outcome = tokio::select! {
+            outcome = asked => Some(outcome),
+            () = self.clock.sleep(self.patience) => None,
+        };
+        let stage = std::mem::replace(&mut *lock(&stage), Stage::Withdrawn);
+        let late = || format!("the store has not answered for {:?}", self.patience);
+        match (outcome, stage) {
+            (Some(Ok(Ok(()))), Stage::Decided(verdict)) => verdict.map_err(Unwritten::Refused),
+            (Some(Ok(Err(why))), _) => Err(Unwritten::NotDurable(why)),
+            (Some(_), _) => Err(Unwritten::Stopping),
+            (None, Stage::Decided(_)) => Err(Unwritten::Unknown(late())),
+            (None, Stage::Waiting | Stage::Withdrawn) => Err(Unwritten::NotDurable(late())),
         }
     }
 }
@@ -150,6 +183,7 @@ struct Batch {
     undo: Vec<Undo>,
     touched: BTreeSet<GroupName>,
     deleted: Vec<GroupName>,
+    drains: Drains,
     answers: Vec<oneshot::Sender<Result<(), String>>>,
 }
 
@@ -169,7 +203,7 @@ impl<K: Keeper> Task<K> {
                         if std::mem::take(&mut first) {
                             touched = self.catalog.names();
                         }
-                        if let Some(changes) = self.make_live(touched, Vec::new(), true).await {
+                        if let Some(changes) = self.make_live(touched, Default::default(), true).await {
                             // Whoever asked may have gone away; the set is live all the same.
                             _ = answer.send(changes);
                         }
@@ -189,8 +223,12 @@ impl<K: Keeper> Task<K> {
                     batch.touched.insert(name.clone());
                     batch.deleted.push(name.clone());
                 }
-                Change::Register(name, _) | Change::Deregister { group: name, .. } => {
-                    batch.touched.insert(name.clone());
+                Change::Register(name, _) => _ = batch.touched.insert(name.clone()),
+                Change::Deregister { group, id, port, drain_ends } => {
+                    batch.touched.insert(group.clone());
+                    if let Some(end) = drain_ends {
+                        batch.drains.entry(group.clone()).or_default().insert((id.clone(), *port), *end);
+                    }
                 }
             }
             batch.changes.push(change.clone());
@@ -200,14 +238,14 @@ impl<K: Keeper> Task<K> {
     }
 
     async fn carry_out(&mut self, batch: Batch) {
-        let Batch { changes, undo, touched, deleted, answers } = batch;
+        let Batch { changes, undo, touched, deleted, drains, answers } = batch;
         let mut outcome = Ok(());
         if !changes.is_empty() {
             outcome = self.keeper.keep(changes).await;
             if outcome.is_err() {
                 // Later calls of the batch were decided by what earlier ones changed, so all of them are taken back.
                 self.catalog.undo(undo);
-            } else if self.make_live(touched, deleted, false).await.is_none() {
+            } else if self.make_live(touched, (deleted, drains), false).await.is_none() {
                 return;
             }
         }
@@ -221,7 +259,7 @@ impl<K: Keeper> Task<K> {
     async fn make_live(
         &self,
         touched: impl IntoIterator<Item = GroupName>,
-        deleted: Vec<GroupName>,
+        (deleted, drains): (Vec<GroupName>, Drains),
         whole_file: bool,
     ) -> Option<Changes> {
         let (mut groups, mut gone) = (Vec::new(), Vec::new());
@@ -232,7 +270,7 @@ impl<K: Keeper> Task<K> {
             }
         }
         let (done, live) = oneshot::channel();
-        self.fleet.send(Apply { groups, gone, deleted, whole_file, done }).await.ok()?;
+        self.fleet.send(Apply { groups, gone, deleted, drains, whole_file, done }).await.ok()?;
         live.await.ok()
     }
 }

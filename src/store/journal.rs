@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use rusqlite::{Connection, Result, Row, Transaction, TransactionBehavior, params};
 
@@ -14,14 +13,11 @@ use crate::model::target_group::GroupName;
 use crate::model::tick::Tick;
 use crate::store::examine::follow;
 use crate::store::rows::{self, failure, integer, moment, optional_word, word};
-use crate::store::{FILE, Latest, Limits, Store, StoreError};
+use crate::store::{FILE, Limits, Store, StoreError};
 
 /// Transitions forgotten with one write at most, beyond twice as many as it adds: a journal whose bounds were lowered
 /// becomes smaller little by little, and nobody waits for it.
 const FORGOTTEN_AT_ONCE: u64 = 256;
-
-/// By now every change that was written is live: hundreds of times what that takes.
-const SETTLED: Duration = Duration::from_secs(10);
 
 /// A transition and the group of its target. Its number is given when it is written.
 pub type Happened = (GroupName, Past);
@@ -33,7 +29,7 @@ impl Store {
     /// Writes what was seen, all or nothing. It survives the process, though perhaps not a power cut.
     ///
     /// Transitions go to the journal in the order given. What is told of a target must be from after they happened. It is
-    /// passed over where the latest [`Store::write`] changed the target and the look at it may have been from before that
+    /// passed over where a [`Store::write`] changed the target lately and the look at it may have been from before that
     /// was live; the places in `seen` of those who were are the answer. Tell of them again later.
     ///
     /// # Errors
@@ -45,12 +41,10 @@ impl Store {
         now: Tick,
     ) -> std::result::Result<Vec<usize>, StoreError> {
         let limits = self.limits;
-        if self.latest.at + SETTLED < now {
-            self.latest = Latest::default();
-        }
-        let (passed_over, seen): (Vec<_>, Vec<_>) = (0..)
-            .zip(seen)
-            .partition(|(_, (group, target, life))| self.latest.may_be_before(group, target, life.as_ref()));
+        let (passed_over, seen): (Vec<_>, Vec<_>) =
+            (0..).zip(seen).partition(|(_, (group, target, life))| {
+                self.latest.may_be_before(group, target, life.as_ref(), now)
+            });
         self.attempt(|connection| {
             connection.pragma_update(None, "synchronous", "NORMAL")?;
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -124,20 +118,6 @@ fn keep<'a>(transaction: &Transaction<'_>, seen: impl Iterator<Item = &'a Seen>)
         ])?;
     }
     Ok(())
-}
-
-impl Latest {
-    /// Whether what was seen of a target may be from before the latest write was live, and would undo what it wrote.
-    fn may_be_before(&self, group: &GroupName, target: &TargetDescription, life: Option<&Life>) -> bool {
-        // Whoever is gone when looked at was gone, or is put back by what is seen of it next.
-        let Some(life) = life else { return false };
-        let whose = (group.clone(), target.id.clone(), target.port);
-        let older = life.since < self.at;
-        if self.deregistered.contains(&whose) {
-            return older || life.drain_ends.is_none();
-        }
-        older && (self.registered.contains(&whose) || self.deleted.contains(group))
-    }
 }
 
 /// Forgets a little of what is too old or too much. Numbers have no holes but at the ends, so they tell how many there are.

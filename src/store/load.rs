@@ -155,21 +155,25 @@ fn lives(connection: &Connection, now: Tick) -> Result<Vec<(GroupName, Arc<Targe
         )",
         tick(now)
     );
-    all(connection, &table, |row| Ok((name(row, "group_name")?, Arc::new(target(row)?), life(row)?)))
+    all(connection, &table, |row| Ok((name(row, "group_name")?, Arc::new(target(row)?), life(row, now)?)))
 }
 
-fn life(row: &Row<'_>) -> Result<Life> {
+/// A life that began in the future was written before the machine's clock was set back: it begins now, and its drain takes
+/// as long as it was to take.
+fn life(row: &Row<'_>, now: Tick) -> Result<Life> {
+    let since = moment(row, "since")?;
+    let ahead = since.since(now);
     let grid_at: Option<u64> = row.get("grid_at")?;
     let grid_interval: Option<u64> = row.get("grid_interval")?;
     let drain_ends: Option<u64> = row.get("drain_ends")?;
     Ok(Life {
         state: word(row, "state", State::parse)?,
-        since: moment(row, "since")?,
+        since: since - ahead,
         conclusive_state: word(row, "conclusive_state", State::parse)?,
         failing: row.get("failing")?,
         run: row.get("run")?,
         failure: failure(row)?,
-        drain_ends: drain_ends.map(Tick),
+        drain_ends: drain_ends.map(|end| Tick(end) - ahead),
         grid: grid_at.zip(grid_interval).map(|(at, interval)| (Tick(at), Duration::from_millis(interval))),
     })
 }

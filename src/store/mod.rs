@@ -14,6 +14,7 @@
 mod error;
 mod examine;
 mod journal;
+mod latest;
 mod load;
 mod lock;
 mod rename;
@@ -21,20 +22,19 @@ mod rows;
 mod schema;
 mod write;
 
-use std::collections::BTreeSet;
 use std::fs::{DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 pub use error::{OpenError, StoreError};
 pub use journal::{Happened, Reader, Seen};
 pub use load::Kept;
 
-use crate::model::target_group::GroupName;
 use crate::model::tick::Tick;
+use crate::store::latest::Latest;
 
 /// The database's file in the directory.
 pub const FILE: &str = "tgprobe.db";
@@ -61,23 +61,12 @@ pub struct Store {
     limits: Limits,
     /// `None` while it can be read and not written: it is tried again with every write.
     connection: Option<Connection>,
+    /// Whether the disk failed, so that what its log holds has perhaps never reached it.
+    doubted: bool,
     latest: Latest,
     /// Held as long as the process lives, and no longer.
     _lock: File,
 }
-
-/// What the latest write changed. It may not be live yet: what is recorded from a look at the targets before it was must
-/// not undo it.
-#[derive(Debug, Default)]
-struct Latest {
-    at: Tick,
-    deregistered: BTreeSet<Whose>,
-    registered: BTreeSet<Whose>,
-    deleted: BTreeSet<GroupName>,
-}
-
-/// A target: its group, its id and its port.
-type Whose = (GroupName, Box<str>, u16);
 
 impl Store {
     /// Opens the store in a directory, and makes both where they are missing. The directory is made for its owner alone.
@@ -103,7 +92,7 @@ impl Store {
             Err(error) if version < schema::VERSION => return Err(OpenError::sqlite(&path, &error)),
             Err(_) => None,
         };
-        Ok(Self { path, limits, connection, latest: Latest::default(), _lock: lock })
+        Ok(Self { path, limits, connection, doubted: false, latest: Latest::default(), _lock: lock })
     }
 
     /// Where the database is.
@@ -123,6 +112,15 @@ impl Store {
         })
     }
 
+    /// Forgets drains that were over by `now`, of which nobody is told any more.
+    ///
+    /// # Errors
+    /// Why they are still there.
+    pub fn forget_ended(&mut self, now: Tick) -> Result<(), StoreError> {
+        let ended = "DELETE FROM target_states WHERE drain_ends <= ?1";
+        self.attempt(|connection| connection.execute(ended, [rows::tick(now)]).map(|_| ()))
+    }
+
     /// Does something with the connection, which is made where there is none yet.
     fn attempt<T>(
         &mut self,
@@ -133,10 +131,23 @@ impl Store {
         if self.connection.is_none() {
             self.connection = Some(schema::connect(path).map_err(failed)?);
         }
-        match &mut self.connection {
-            Some(connection) => work(connection).map_err(failed),
-            None => Err(StoreError::new(path, "it is not open")),
+        let Some(connection) = &mut self.connection else {
+            return Err(StoreError::new(path, "it is not open"));
+        };
+        if self.doubted {
+            schema::begin_log_anew(connection).map_err(failed)?;
+            self.doubted = false;
         }
+        let outcome = work(connection);
+        if outcome.as_ref().is_err_and(|error| {
+            // A log that was written whole and not confirmed looks like a commit to the next process.
+            error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
+        }) {
+            self.doubted = true;
+            // Should this fail too, then so much is wrong with the disk that nothing can be written there.
+            _ = schema::overwrite_log(connection);
+        }
+        outcome.map_err(failed)
     }
 }
 

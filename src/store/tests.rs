@@ -15,7 +15,7 @@ use crate::model::life::Life;
 use crate::model::matcher::Matcher;
 use crate::model::protocol::{IpAddressType, Protocol, ProtocolVersion, TargetType};
 use crate::model::target::{More, Reach, TargetDescription};
-use crate::model::target_group::TargetGroup;
+use crate::model::target_group::{GroupName, TargetGroup};
 
 mod fixture;
 mod open;

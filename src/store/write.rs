@@ -7,8 +7,9 @@ use crate::model::health::State;
 use crate::model::target::TargetDescription;
 use crate::model::target_group::{GroupName, TargetGroup};
 use crate::model::tick::Tick;
+use crate::store::latest::Done;
 use crate::store::rows::{self, integer};
-use crate::store::{Latest, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 impl Store {
     /// Writes changes, all or none of them. They are on the disk when this is over. `now` is before any of them is live.
@@ -16,26 +17,31 @@ impl Store {
     /// # Errors
     /// Why none of them is written.
     pub fn write(&mut self, changes: &[Change], now: Tick) -> Result<(), StoreError> {
-        let latest = self.attempt(|connection| {
+        let done = self.attempt(|connection| {
             connection.pragma_update(None, "synchronous", "FULL")?;
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let mut latest = Latest { at: now, ..Latest::default() };
+            let mut done = Vec::new();
             for change in changes {
-                make(&transaction, change, &mut latest)?;
+                make(&transaction, change, now, &mut done)?;
             }
             transaction.commit()?;
-            Ok(latest)
+            Ok(done)
         })?;
-        self.latest = latest;
+        self.latest.take_in(done, now);
         Ok(())
     }
 }
 
-fn make(transaction: &Transaction<'_>, change: &Change, latest: &mut Latest) -> rusqlite::Result<()> {
+fn make(
+    transaction: &Transaction<'_>,
+    change: &Change,
+    now: Tick,
+    done: &mut Vec<Done>,
+) -> rusqlite::Result<()> {
     match change {
         Change::PutGroup(group) => put_group(transaction, group),
         Change::DeleteGroup(name) => {
-            latest.deleted.insert(name.clone());
+            done.push(Done::Deleted(name.clone()));
             for table in ["registrations", "target_states"] {
                 transaction
                     .execute(&format!("DELETE FROM {table} WHERE group_name = ?1"), [name.as_str()])?;
@@ -44,17 +50,15 @@ fn make(transaction: &Transaction<'_>, change: &Change, latest: &mut Latest) -> 
         }
         Change::Register(name, target) => {
             let whose = (name.clone(), target.id.clone(), target.port);
-            latest.deregistered.remove(&whose);
-            if register(transaction, name, target)? {
-                latest.registered.insert(whose);
-            }
+            done.push(Done::Registered(whose, register(transaction, name, target)?));
             Ok(())
         }
         Change::Deregister { group, id, port, drain_ends } => {
             let whose = (group.clone(), id.clone(), *port);
-            latest.registered.remove(&whose);
-            latest.deregistered.insert(whose);
-            deregister(transaction, (group, id, *port), *drain_ends, latest.at)
+            let zone = end_registration(transaction, (group, id, *port))?;
+            let Some(drain_ends) = *drain_ends else { return Ok(()) };
+            done.push(Done::Deregistered(whose));
+            begin_drain(transaction, (group, id, *port), zone, drain_ends, now)
         }
     }
 }
@@ -124,17 +128,26 @@ fn register(connection: &Connection, name: &GroupName, target: &TargetDescriptio
     Ok(ended > 0)
 }
 
-fn deregister(
+/// Gives the zone it had.
+fn end_registration(
     connection: &Connection,
     (name, id, port): (&GroupName, &str, u16),
-    drain_ends: Tick,
-    now: Tick,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<Option<Box<str>>> {
     let zone: Option<Option<Box<str>>> = rows::first(connection.query_row(
         "DELETE FROM registrations WHERE group_name = ?1 AND target_id = ?2 AND port = ?3 RETURNING zone",
         params![name.as_str(), id, port],
         |row| row.get(0),
     ))?;
+    Ok(zone.flatten())
+}
+
+fn begin_drain(
+    connection: &Connection,
+    (name, id, port): (&GroupName, &str, u16),
+    zone: Option<Box<str>>,
+    drain_ends: Tick,
+    now: Tick,
+) -> rusqlite::Result<()> {
     connection
         .execute(
             "INSERT INTO target_states
@@ -146,7 +159,7 @@ fn deregister(
                 name.as_str(),
                 id,
                 port,
-                zone.flatten(),
+                zone,
                 State::Draining.as_str(),
                 rows::tick(now),
                 State::Initial.as_str(),

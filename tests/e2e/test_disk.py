@@ -63,10 +63,14 @@ def test_a_full_disk_refuses_writes_and_heals_while_checks_go_on(serve, plain, d
     server = serve(text)
     server.wait_for("web", backend.target, state="healthy")
     assert put(server, "10.0.0.1:80").status == 200
+    assert server.metric("tgprobe_store_healthy") == 1
+    assert server.metric("tgprobe_store_writes_total") > 0
 
     disk.fill()
     refused = put(server, other.target)
     assert refused.status == 503, refused.text
+    assert server.metric("tgprobe_store_healthy") == 0
+    assert server.metric("tgprobe_store_failures_total") > 0
     assert "the disk is full" in refused.text
     answer = server.http.request(
         "POST",
@@ -87,6 +91,8 @@ def test_a_full_disk_refuses_writes_and_heals_while_checks_go_on(serve, plain, d
     history = "/api/v1/target-groups/web/transitions"
     eventually(lambda: [one["to"] for one in server.http.get(history).json()["transitions"]][:1] == ["unhealthy"])
     assert put(server, other.target).status == 200
+    assert server.metric("tgprobe_store_healthy") == 1
+    assert server.metric("tgprobe_store_transitions_lost_total") == 0
 
     server.signal(signal.SIGKILL)
     server.wait(10)

@@ -8,6 +8,7 @@ import os
 import re
 from pathlib import Path
 
+import pytest
 from support.backends import Closed
 from support.process import eventually
 from support.server import config, group
@@ -101,6 +102,32 @@ def test_the_events_are_as_reviewed(serve, plain, start):
         event = events.until(lambda event: event.data["target"] == bad.target and event.data["to"] == "healthy")
     data = {**masked(event.data), "id": re.sub(r"^\w+-\d+$", "ID", event.data["id"])}
     hold("event.json", without_ports(json.dumps(data, indent=2) + "\n", ports))
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["in memory", "in a data directory"])
+def test_history_is_as_reviewed_wherever_it_is_kept(serve, plain, folder, kept):
+    backend = plain(200)
+    place = {"data_dir": str(folder("data") / "kept")} if kept else {}
+    server = serve(config(group("web", [backend.target], deregistration_delay="0s"), **place))
+    server.wait_for("web", backend.target, state="healthy")
+    backend.status = 500
+    server.wait_for("web", backend.target, state="unhealthy")
+    server.write(config(group("web", [], deregistration_delay="0s"), **place))
+    assert server.http.post("/-/reload").status == 200
+    history = "/api/v1/target-groups/web/transitions"
+    eventually(lambda: len(server.http.get(history).json()["transitions"]) == 4)
+    hold("transitions.json", shown(server.http.get(f"{history}?limit=3"), {backend.port: "PORT"}))
+
+
+def test_the_answer_to_a_registration_is_as_reviewed(serve, plain):
+    backend = plain(200)
+    # Of a target that is checked, what is known at that moment is chance.
+    server = serve(config(group("web", [], in_use=False)))
+    path = f"/api/v1/target-groups/web/targets/127.0.0.1:{backend.port}"
+    server.http.request("PUT", path)
+    eventually(lambda: server.target("web", backend.target)["since"])
+    answer = server.http.request("PUT", path, body='{"zone": "a"}')
+    hold("registered.json", shown(answer, {backend.port: "PORT"}))
 
 
 def test_a_page_for_people_has_links_to_the_rest(serve):

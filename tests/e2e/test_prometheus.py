@@ -114,10 +114,10 @@ def test_the_shipped_rules_and_configuration_are_good(arguments):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_shipped_rules_use_only_metrics_there_are(serve, plain):
+def test_the_shipped_rules_use_only_metrics_there_are(serve, plain, folder):
     """A rule over a metric that does not exist never fires and nobody notices."""
     backend = plain(500)
-    server = serve(config(group("web", [backend.target])))
+    server = serve(config(group("web", [backend.target]), data_dir=str(folder("data") / "kept")))
     server.wait_for("web", backend.target, state="unhealthy")
     # Changes of state are counted right after they are shown.
     eventually(lambda: server.metric("tgprobe_transitions_total", target_group="web"))

@@ -15,8 +15,10 @@ impl World {
     /// Kills everything, lets time pass and starts again.
     pub(crate) fn restart(&mut self) {
         let mut past: BTreeMap<Id, (Arc<TargetDescription>, Life)> = BTreeMap::new();
-        for lane in &self.lanes {
-            for shadow in lane.shadows.values() {
+        for (shard, lane) in self.lanes.iter().enumerate() {
+            // Of targets that no reader sees any more nothing is kept.
+            let seen = |key| !self.leaving.iter().any(|home| home.shard == shard && home.key == key);
+            for shadow in lane.shadows.values().filter(|shadow| seen(shadow.key)) {
                 let id = (shadow.group.name.clone(), shadow.target.id.clone());
                 let life = shadow.life(&lane.shard.status(shadow.key).unwrap());
                 past.insert(id, (Arc::clone(&shadow.target), life));
@@ -31,6 +33,7 @@ impl World {
         self.registry = Registry::new(shards);
         self.lanes = (0..shards).map(|_| Lane::default()).collect();
         self.homes.clear();
+        self.leaving.clear();
         self.groups.clear();
         self.names.clear();
         self.restored.clear();

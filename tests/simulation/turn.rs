@@ -36,7 +36,7 @@ impl Lane {
             Command::Register(key, group, target) => self.register(key, group, target, held, now),
             Command::Restore(restored) => self.restore(&restored, held, now),
             Command::Update(key, group) => self.update(key, group, now),
-            Command::Deregister(key) => {
+            Command::Deregister(key, _) => {
                 self.shard.deregister(key, now);
                 let shadow = self.shadows.get_mut(&key.index).unwrap();
                 let mut expected = Vec::from_iter(shadow.deregister(now));

@@ -22,8 +22,8 @@ pub(super) type Id = (GroupName, Box<str>);
 /// Where the registry has put a target.
 #[derive(Clone)]
 pub(super) struct Home {
-    shard: usize,
-    key: Key,
+    pub(super) shard: usize,
+    pub(super) key: Key,
     registered: bool,
     /// The target as it was registered, whatever its zone since.
     target: Arc<TargetDescription>,
@@ -36,6 +36,8 @@ pub(crate) struct World {
     pub(crate) lanes: Vec<Lane>,
     pub(crate) wish: Wish,
     pub(super) homes: BTreeMap<Id, Home>,
+    /// Where the targets of deleted groups were put, until they are heard to be forgotten.
+    pub(super) leaving: Vec<Home>,
     pub(super) groups: BTreeMap<GroupName, Arc<TargetGroup>>,
     /// Names that are followed for a place on a shard, and for which registration there, as the resolver would.
     pub(super) names: BTreeMap<(Box<str>, usize, u32), u32>,
@@ -55,6 +57,7 @@ impl World {
             lanes: (0..shards).map(|_| Lane::default()).collect(),
             wish,
             homes: BTreeMap::new(),
+            leaving: Vec::new(),
             groups: BTreeMap::new(),
             names: BTreeMap::new(),
             restored: BTreeSet::new(),
@@ -118,9 +121,18 @@ impl World {
         }
         let commands = self.registry.take_commands();
         let mut updated: BTreeSet<Key> = BTreeSet::new();
+        // What ends has ended before anything is registered, on whichever shard.
+        let ends = |command: &Command| matches!(command, Command::End(_));
+        for (shard, commands) in commands.iter().enumerate() {
+            for command in commands.iter().filter(|command| ends(command)) {
+                self.check_command(shard, command, &mut updated);
+            }
+        }
         for (shard, commands) in commands.into_iter().enumerate() {
             for command in commands {
-                self.check_command(shard, &command, &mut updated);
+                if !ends(&command) {
+                    self.check_command(shard, &command, &mut updated);
+                }
                 self.lanes[shard].inbox.push_back(command);
             }
         }
@@ -142,6 +154,7 @@ impl World {
         let (name, target, key) = self.lanes[shard].removed.swap_remove(position);
         self.registry.on_removed(u16::try_from(shard).unwrap(), &name, &target, key);
         self.forget(shard, key, &target);
+        self.leaving.retain(|home| home.shard != shard || home.key != key);
         let id = (name, target.id.clone());
         if self.homes.get(&id).is_some_and(|home| home.shard == shard && home.key == key) {
             self.homes.remove(&id);
@@ -159,7 +172,10 @@ impl World {
                     assert_eq!((home.shard, home.key.index), (shard, key.index), "{id:?} has moved");
                 } else {
                     let taken = |home: &Home| home.shard == shard && home.key.index == key.index;
-                    assert!(!self.homes.values().any(taken), "the place of {id:?} is not free");
+                    assert!(
+                        !self.homes.values().chain(&self.leaving).any(taken),
+                        "the place of {id:?} is not free"
+                    );
                 }
                 assert!(self.homes.values().all(|home| home.key.generation != key.generation));
                 self.follow(shard, *key, target);
@@ -180,13 +196,15 @@ impl World {
                 assert!(updated.insert(*key), "{key:?} is updated twice");
                 assert!(self.homes.values().any(|home| home.shard == shard && home.key == *key));
             }
-            Command::Deregister(key) => {
+            Command::Deregister(key, _) => {
                 let home = self.homes.values_mut().find(|home| home.shard == shard && home.key == *key);
                 assert!(std::mem::replace(&mut home.unwrap().registered, false), "{key:?} drains already");
             }
             Command::End(key) => {
-                let home = self.homes.values_mut().find(|home| home.shard == shard && home.key == *key);
-                home.unwrap().registered = false;
+                let here = |(_, home): &(&Id, &Home)| home.shard == shard && home.key == *key;
+                let (id, _) = self.homes.iter().find(here).unwrap();
+                let id = id.clone();
+                self.leaving.extend(self.homes.remove(&id));
             }
         }
     }
@@ -211,7 +229,7 @@ impl World {
             let place = (home.target.name()?.into(), home.shard, home.key.index);
             Some((place, home.key.generation))
         };
-        let names: BTreeMap<_, _> = self.homes.values().filter_map(named).collect();
+        let names: BTreeMap<_, _> = self.homes.values().chain(&self.leaving).filter_map(named).collect();
         assert_eq!(self.names, names, "the names that are followed");
         let listings = self.registry.listings();
         let listed = listings.iter().flat_map(|(name, listing): (_, &Arc<Listing>)| {

@@ -26,6 +26,7 @@ pub(crate) fn play(part: &str, dir: &Path) {
                 std::thread::park();
             }
         }
+        "is_not_confirmed" => is_not_confirmed(&mut store),
         other => {
             assert_eq!(other, "outgrows", "there is no such part");
             outgrows(&mut store, dir);
@@ -56,7 +57,7 @@ fn writes(store: &mut Store) {
             group: web(),
             id: id.into(),
             port: 80,
-            drain_ends: NOW + Duration::from_secs(3_600),
+            drain_ends: Some(NOW + Duration::from_secs(3_600)),
         };
         let mut changes: Vec<_> = ids(step).map(|id| Change::Register(web(), target(id))).into();
         if step > 1 {
@@ -118,4 +119,28 @@ fn outgrows(store: &mut Store, dir: &Path) {
     setrlimit(Resource::Fsize, free).unwrap();
     store.write(&large(2), NOW).unwrap();
     say(2);
+}
+
+/// Writes while its disk confirms what it is given, while it does not, and once it does again.
+fn is_not_confirmed(store: &mut Store) {
+    let some = |number: u64| {
+        let ids = (0..100).map(|one| format!("{number}-{one}-{}", "x".repeat(200)));
+        ids.map(|id| Change::Register(web(), target(id))).collect::<Vec<_>>()
+    };
+    let fails = std::env::var_os("FAILS").unwrap();
+    store.write(&some(1)[..1], NOW).unwrap();
+    say(1);
+    std::fs::write(&fails, "").unwrap();
+    let before = store.load(NOW).unwrap();
+    store.write(&some(2), NOW).unwrap_err();
+    assert_eq!(store.load(NOW).unwrap(), before);
+    say(0);
+    if std::env::var_os("HEALS").is_some() {
+        std::fs::remove_file(&fails).unwrap();
+        store.write(&some(3)[..1], NOW).unwrap();
+    }
+    say(3);
+    loop {
+        std::thread::park();
+    }
 }

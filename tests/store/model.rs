@@ -51,8 +51,8 @@ fn change() -> impl Strategy<Value = Change> {
             let target = TargetDescription::new(&format!("10.0.0.{id}"), port);
             Change::Register(name, Arc::new(TargetDescription { zone: zone.map(Into::into), ..target }))
         }),
-        4 => (whose(), 0..20_u64).prop_map(|((group, id, port), seconds)| {
-            let drain_ends = NOW + Duration::from_secs(seconds);
+        4 => (whose(), proptest::option::weighted(0.8, 0..20_u64)).prop_map(|((group, id, port), seconds)| {
+            let drain_ends = seconds.map(|seconds| NOW + Duration::from_secs(seconds));
             Change::Deregister { group, id: format!("10.0.0.{id}").into(), port, drain_ends }
         }),
     ]
@@ -69,7 +69,10 @@ fn follow(drains: &mut Drains, change: &Change) {
             drains.remove(&(name.clone(), target.id.clone(), target.port));
         }
         Change::Deregister { group, id, port, drain_ends } => {
-            drains.insert((group.clone(), id.clone(), *port), drain_ends.0);
+            // Without one it stays as it is, and so does a drain that it may be in.
+            if let Some(end) = drain_ends {
+                drains.insert((group.clone(), id.clone(), *port), end.0);
+            }
         }
     }
 }

@@ -42,6 +42,8 @@ fn run(mut store: Store, view: &View, mut asked: mpsc::Receiver<Ask>) {
     limits::stand_back();
     // A disk that takes nothing is told of at the start, not with the first call.
     _ = counted(view, store.try_out());
+    // Should that fail, then the next start does it.
+    _ = store.forget_ended(view.clock.now());
     // Whoever asked may have gone away; what was written is written.
     while let Some(ask) = asked.blocking_recv() {
         let now = view.clock.now();

@@ -21,7 +21,7 @@ fn register(id: &str) -> Change {
 }
 
 fn deregister(id: &str) -> Change {
-    Change::Deregister { group: name("web"), id: id.into(), port: 80, drain_ends: Default::default() }
+    Change::Deregister { group: name("web"), id: id.into(), port: 80, drain_ends: None }
 }
 
 /// The file names one group `web` on this port with these targets, if any.
@@ -54,6 +54,21 @@ fn targets_of_the_api_stand_beside_those_of_the_file() {
 }
 
 #[test]
+fn what_a_file_read_anew_has_not_changed_is_the_very_same() {
+    let mut catalog = Catalog::default();
+    let read = |catalog: &mut Catalog, targets: &[&str]| {
+        catalog.apply_file(file(Some(1), targets));
+        catalog.desired(&name("web")).unwrap()
+    };
+    let first = read(&mut catalog, &["c", "a", "b"]);
+    let second = read(&mut catalog, &["b", "aa", "c", "d"]);
+    assert!(Arc::ptr_eq(&first.group, &second.group));
+    let known = |target: &Arc<TargetDescription>| first.targets.iter().any(|one| Arc::ptr_eq(one, target));
+    let found: Vec<_> = second.targets.iter().map(|target| (&*target.id, known(target))).collect();
+    assert_eq!(found, [("aa", false), ("b", true), ("c", true), ("d", false)]);
+}
+
+#[test]
 fn a_target_that_both_have_stays_until_both_let_it_go() {
     let mut catalog = Catalog::default();
     catalog.apply_file(file(Some(1), &["a"]));
@@ -62,6 +77,20 @@ fn a_target_that_both_have_stays_until_both_let_it_go() {
     assert_eq!(told(&catalog), seen(1, &["a"]));
     catalog.apply(deregister("a"));
     assert_eq!(told(&catalog), seen(1, &[]));
+}
+
+#[test]
+fn only_a_target_that_nobody_else_wants_drains() {
+    let mut catalog = Catalog::default();
+    catalog.apply_file(file(Some(1), &["c", "a", "b"]));
+    ["a", "d"].into_iter().for_each(|id| _ = catalog.apply(register(id)));
+    let wish = catalog.get(&name("web")).unwrap();
+    let ends = |id| match wish.deregister(id, 80, Tick(1_000)) {
+        Some(Change::Deregister { drain_ends, .. }) => Some(drain_ends),
+        other => other.map(|other| panic!("{other:?}")),
+    };
+    assert_eq!(["a", "b", "c", "d"].map(|id| wish.in_file(id, 80)), [true, true, true, false]);
+    assert_eq!(["a", "b", "d"].map(ends), [Some(None), None, Some(Some(Tick(301_000)))]);
 }
 
 #[test]
@@ -150,7 +179,7 @@ fn change() -> impl Strategy<Value = Change> {
             group: name(text),
             id: id.into(),
             port: 80,
-            drain_ends: Default::default(),
+            drain_ends: None,
         }),
     ]
 }

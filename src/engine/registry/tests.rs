@@ -37,7 +37,7 @@ fn commands(registry: &mut Registry) -> String {
         Command::Register(key, ..) => format!("+{}.{}", key.index, key.generation),
         Command::Restore(restored) => format!("^{}.{}", restored.key.index, restored.key.generation),
         Command::Update(key, _) => format!("~{}.{}", key.index, key.generation),
-        Command::Deregister(key) => format!("-{}.{}", key.index, key.generation),
+        Command::Deregister(key, _) => format!("-{}.{}", key.index, key.generation),
         Command::End(key) => format!("x{}.{}", key.index, key.generation),
     };
     let shards = registry.take_commands();
@@ -109,17 +109,41 @@ fn an_empty_group_is_listed_and_goes_at_once() {
 }
 
 #[test]
-fn a_deleted_group_leaves_at_once_and_may_be_made_anew() {
-    let mut registry = check(&[("web: a, api:", "+0.1")]);
-    for name in ["web", "api"] {
-        registry.delete(&GroupName::parse(name).unwrap());
-    }
+fn a_deleted_group_is_in_no_list_at_once_and_may_be_made_anew() {
+    let mut registry = check(&[("web: a b, api:", "+0.1 +1.2")]);
+    let delete = |registry: &mut Registry| {
+        for name in ["web", "api"] {
+            registry.delete(&GroupName::parse(name).unwrap());
+        }
+    };
+    delete(&mut registry);
+    assert!(registry.listings().is_empty());
+    delete(&mut registry);
     registry.apply(desired("web: a"));
-    assert_eq!(commands(&mut registry), "x0.1 +0.2");
+    // Their shards have not forgotten them, so no place of theirs is given out.
+    assert_eq!(commands(&mut registry), "x0.1 x1.2 +2.3");
+    let only = |registry: &mut Registry| {
+        let listing = Arc::clone(&registry.listings()["web"]);
+        assert_eq!(listing.targets.len(), 1);
+        (listing.targets[0].key.index, listing.targets[0].key.generation)
+    };
+    assert_eq!(only(&mut registry), (2, 3));
     removed(&mut registry, "a", 0, 1);
-    let listings = registry.listings();
-    assert_eq!(listings.keys().map(GroupName::as_str).collect::<Vec<_>>(), ["web"]);
-    assert_eq!(listings["web"].find("a", 80).unwrap().key.generation, 2);
+    removed(&mut registry, "b", 1, 2);
+    assert_eq!(only(&mut registry), (2, 3));
+    // Now they are, each once.
+    registry.apply(desired("web: a c d e"));
+    assert_eq!(commands(&mut registry), "+1.4 +0.5 +3.6");
+    assert!(registry.leaving.is_empty());
+}
+
+#[test]
+fn a_target_that_drained_before_its_group_was_deleted_frees_its_place_once() {
+    let mut registry = check(&[("web: a", "+0.1"), ("web:", "-0.1")]);
+    removed(&mut registry, "a", 0, 1);
+    registry.delete(&GroupName::parse("web").unwrap());
+    assert_eq!(commands(&mut registry), "");
+    assert!(registry.leaving.is_empty());
 }
 
 #[test]

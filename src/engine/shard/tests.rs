@@ -234,6 +234,20 @@ fn a_target_back_from_its_drain_is_not_probed_twice_at_once() {
 }
 
 #[test]
+fn a_drain_ends_when_that_was_promised_whenever_its_shard_heard_of_it() {
+    for (promised, heard, end) in [(5_000, 1_000, 5_000), (500, 1_000, 1_000)] {
+        let mut shard = Shard::default();
+        shard.register(key(0), Arc::new(settings()), 0, Access::Known, at(0));
+        shard.deregister_until(key(0), at(promised), at(heard));
+        let gone = |shard: &Shard| shard.status(key(0)).is_none();
+        shard.on_tick(Tick(at(end).0 - 1));
+        assert_eq!(gone(&shard), end == heard, "{promised}");
+        shard.on_tick(at(end));
+        assert!(gone(&shard), "{promised}");
+    }
+}
+
+#[test]
 fn an_answer_for_a_target_long_gone_harms_nobody_at_its_index() {
     let mut shard = Shard::default();
     let brief = Settings { deregistration_delay: Duration::ZERO, ..settings() };

@@ -182,6 +182,9 @@ impl From<Unwritten<Self>> for ApiError {
             Unwritten::NotDurable(why) => Self::internal_failure(format!(
                 "Nothing has changed, since it could not be made durable: {why}"
             )),
+            Unwritten::Unknown(why) => Self::internal_failure(format!(
+                "Whether this takes effect is not known yet, since {why}; reading will show it"
+            )),
             Unwritten::Stopping => Self::service_unavailable(),
         }
     }

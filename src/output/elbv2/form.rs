@@ -123,7 +123,15 @@ impl Params {
         let mut members: BTreeMap<u32, Member<'_>> = BTreeMap::new();
         for (key, value) in self.0.range::<str, _>((Included(prefix.as_str()), Unbounded)) {
             let Some(rest) = key.strip_prefix(&prefix) else { break };
-            let (number, field) = rest.split_once('.').unwrap_or((rest, ""));
+            let (number, field) = match rest.split_once('.') {
+                // It would be taken for the plain value of its member.
+                Some((_, "")) => {
+                    let key = excerpt(key);
+                    return Err(ApiError::malformed(format!("'{key}' ends before the name of a field")));
+                }
+                Some(both) => both,
+                None => (rest, ""),
+            };
             let known = number.parse::<u32>().ok().filter(|known| *known > 0 && known.to_string() == number);
             let Some(known) = known else {
                 let number = excerpt(number);
@@ -239,6 +247,7 @@ mod tests {
             ("L.member.x=x", "'x' is not the number of a member of L"),
             ("L.member.4294967296=x", "'4294967296' is not the number of a member of L"),
             ("L.member.1.Id=x", "L.member.1 has fields and is a plain value"),
+            ("L.member.1=x&L.member.1.=y", "'L.member.1.' ends before the name of a field"),
         ] {
             assert_eq!(read(body).unwrap().list("L").unwrap_err().message, message, "{body}");
         }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tracing::warn;
 
-use crate::model::change::Change;
 use crate::model::target::TargetDescription;
 use crate::model::target_group::TargetGroup;
 use crate::output::elbv2::action::{Asked, Decision};
@@ -68,13 +67,12 @@ pub(super) fn deregister(asked: &Asked<'_>) -> Result<Decision, ApiError> {
     let (named, typed) = (Named::of(asked)?, some(asked.params)?);
     Ok(Box::new(move |catalog, now| {
         let (wish, group) = named.wish(catalog)?;
-        let drain_ends = now + group.attributes.deregistration_delay;
         let leaving = Leaving::read(wish, group, &typed)?;
         for (id, ports) in leaving.misled(wish) {
             warn!(target_group = %named.name, id, port = group.port, registered_ports = ?ports, "DeregisterTargets named no port and so did nothing: the target is registered with other ports than the group's.");
         }
-        let change = |(id, port)| Change::Deregister { group: named.name.clone(), id, port, drain_ends };
-        Ok((leaving.registered.into_iter().map(change).collect(), String::new()))
+        let changes = leaving.registered.iter().filter_map(|(id, port)| wish.deregister(id, *port, now));
+        Ok((changes.collect(), String::new()))
     }))
 }
 
@@ -126,6 +124,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::model::change::Change;
     use crate::model::protocol::Protocol;
     use crate::model::target_group::GroupName;
     use crate::runtime::writer::Catalog;

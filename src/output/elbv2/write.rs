@@ -53,7 +53,9 @@ pub(super) fn create(asked: &Asked<'_>) -> Result<Decision, ApiError> {
                     )));
                 }
                 let told = groups::alone(&group);
-                Ok((vec![Change::PutGroup(Arc::new(group))], told))
+                // Registrations may wait for a group of this name that the file named once; this is another group.
+                let anew = Change::DeleteGroup(group.name.clone());
+                Ok((vec![anew, Change::PutGroup(Arc::new(group))], told))
             }
         }
     }))

@@ -1,5 +1,6 @@
 //! The one spelling of a request that both sides sign.
 
+use crate::model::excerpt::excerpt;
 use crate::output::sigv4::claim::Claim;
 use crate::output::sigv4::{Error, Request};
 
@@ -14,7 +15,7 @@ pub(super) fn request(request: &Request<'_>, claim: &Claim, payload: &str) -> Re
     for name in &claim.headers {
         let mut values = request.headers.get_all(name.as_str()).iter().peekable();
         if values.peek().is_none() {
-            return Err(wrong(format!("The signed header {name} is not in the request.")));
+            return Err(wrong(format!("The signed header {} is not in the request.", excerpt(name))));
         }
         text.extend_from_slice(name.as_bytes());
         for (index, value) in values.enumerate() {
@@ -41,7 +42,7 @@ fn must_be_signed(request: &Request<'_>, claim: &Claim) -> Result<(), Error> {
     let amazon = request.headers.keys().map(|name| name.as_str()).filter(|name| name.starts_with("x-amz-"));
     match std::iter::once("host").chain(amazon).find(|name| !signed(name)) {
         None => Ok(()),
-        Some(name) => Err(wrong(format!("The header {name} must be signed."))),
+        Some(name) => Err(wrong(format!("The header {} must be signed.", excerpt(name)))),
     }
 }
 

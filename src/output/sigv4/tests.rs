@@ -240,6 +240,22 @@ fn the_region_is_read_without_a_check() {
     assert_eq!(read(&Call::new("GET", "/", &[], "")), None);
 }
 
+#[test]
+fn a_refusal_repeats_no_more_than_a_line_of_what_was_sent() {
+    let long = "g".repeat(2_000);
+    let mut unsent = cli();
+    unsent.change("authorization", "content-type;", &format!("content-type;{long};"));
+    let mut unsigned = cli();
+    unsigned.set(&format!("x-amz-{long}"), "");
+    let mut undated = cli();
+    undated.set("x-amz-date", &long);
+    for call in [unsent, unsigned, undated] {
+        let error = call.at(NOW).unwrap_err();
+        assert_eq!(error.code(), "SignatureDoesNotMatch");
+        assert!(error.message().contains("ggg...") && error.message().len() < 400, "{error}");
+    }
+}
+
 /// Pieces that, put together at random, are often nearly a signature.
 fn pieces() -> impl Strategy<Value = Vec<u8>> {
     let words: [&[u8]; 18] = [

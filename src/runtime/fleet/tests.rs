@@ -21,7 +21,17 @@ fn apply(targets: Vec<TargetDescription>) -> (Apply, oneshot::Receiver<Changes>)
     let groups =
         vec![DesiredGroup { group: Arc::new(group), targets: targets.into_iter().map(Arc::new).collect() }];
     let (done, answer) = oneshot::channel();
-    (Apply { groups, gone: Vec::new(), deleted: Vec::new(), whole_file: true, done }, answer)
+    (
+        Apply {
+            groups,
+            gone: Vec::new(),
+            deleted: Vec::new(),
+            drains: Drains::new(),
+            whole_file: true,
+            done,
+        },
+        answer,
+    )
 }
 
 fn instance(reach: Reach) -> TargetDescription {

@@ -42,7 +42,7 @@ fn a_target_that_comes_back_in_the_turn_its_drain_ends_stays() {
     let (mut state, mut heard) = shard_loop(&group);
     let register = |generation| Command::Register(key(generation), Arc::clone(&group), target(80));
     let now = state.shell.clock.now();
-    state.backlog.push_commands(vec![register(1), Command::Deregister(key(1)), register(2)]);
+    state.backlog.push_commands(vec![register(1), Command::Deregister(key(1), None), register(2)]);
     state.carry_out(now);
     state.take_events();
     state.publish(now);
@@ -74,6 +74,22 @@ fn settings_for_a_target_that_is_gone_bring_no_group_back() {
 }
 
 #[test]
+fn the_end_of_a_target_whose_group_was_deleted_before_it_was_taken_in_is_told() {
+    let group = group(80, Attributes::default());
+    let (mut state, mut heard) = shard_loop(&group);
+    state.shell.view.publish_listings(BTreeMap::new());
+    let register = Command::Register(key(1), Arc::clone(&group), target(80));
+    state.backlog.push_commands(vec![register, Command::End(key(1))]);
+    let now = state.shell.clock.now();
+    state.carry_out(now);
+    state.publish(now);
+    // Its place is given out again only after this.
+    let told: Vec<Happening> = std::iter::from_fn(|| heard.try_recv().ok().map(|(_, told)| told)).collect();
+    assert!(matches!(told.last(), Some(Happening::Removed(_, _, gone, _)) if *gone == key(1)), "{told:?}");
+    assert!(state.roster.get(key(1)).is_none());
+}
+
+#[test]
 fn while_a_check_is_under_way_a_stop_of_the_whole_process_would_be_noticed() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = silent.local_addr().unwrap().port();
@@ -102,7 +118,7 @@ fn transitions_that_do_not_fit_the_queue_are_counted_and_their_loss_is_told() {
     let keys = || (0..20).map(|index| Key { index, generation: 1 });
     let register =
         (8_000..).zip(keys()).map(|(port, key)| Command::Register(key, Arc::clone(&group), target(port)));
-    state.backlog.push_commands(register.chain(keys().map(Command::Deregister)).collect());
+    state.backlog.push_commands(register.chain(keys().map(|key| Command::Deregister(key, None))).collect());
     let now = state.shell.clock.now();
     state.carry_out(now);
     state.publish(now);

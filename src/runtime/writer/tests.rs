@@ -14,12 +14,15 @@ use std::time::Duration;
 /// Keeps what it is given, or refuses while it is full.
 #[derive(Clone, Default)]
 struct Memory {
+    /// Whoever has it, has everything wait that is to be kept.
+    hangs: Arc<tokio::sync::Mutex<()>>,
     full: Arc<AtomicBool>,
     kept: Arc<Mutex<Vec<Vec<Change>>>>,
 }
 
 impl Keeper for Memory {
     async fn keep(&self, changes: Vec<Change>) -> Result<(), String> {
+        let _hangs = self.hangs.lock().await;
         if self.full.load(SeqCst) {
             return Err("the disk is full".to_owned());
         }
@@ -125,6 +128,23 @@ async fn what_cannot_be_kept_has_not_happened() {
 }
 
 #[tokio::test]
+async fn a_store_that_hangs_keeps_no_call_waiting_and_every_answer_is_true() {
+    let mut house = House::start();
+    house.put().await.unwrap();
+    let hangs = Arc::clone(&house.memory.hangs).lock_owned().await;
+    house.writer.patience = Duration::from_millis(100);
+    let why = || "the store has not answered for 100ms".to_owned();
+    assert_eq!(house.register("10.0.0.1").await, Err(Unwritten::Unknown(why())));
+    assert_eq!(house.register("10.0.0.2").await, Err(Unwritten::NotDurable(why())), "its turn never came");
+    assert_eq!(house.seen(), Some(vec![]));
+    drop(hangs);
+    house.writer.patience = PATIENCE;
+    assert_eq!(house.register("10.0.0.3").await, Ok(1));
+    assert_eq!(house.seen(), Some(vec!["10.0.0.1".to_owned(), "10.0.0.3".to_owned()]));
+    house.stop().await;
+}
+
+#[tokio::test]
 async fn a_group_made_anew_begins_without_what_was_in_it() {
     let house = House::start();
     house.put().await.unwrap();
@@ -136,6 +156,28 @@ async fn a_group_made_anew_begins_without_what_was_in_it() {
     assert_eq!(house.seen(), Some(vec![]));
     let (deleted, put) = tokio::join!(delete(), house.put());
     assert_eq!((deleted, put, house.seen()), (Ok(()), Ok(()), Some(vec![])));
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_drain_ends_when_what_was_kept_says() {
+    let house = House::start();
+    house.put().await.unwrap();
+    house.register("10.0.0.1").await.unwrap();
+    let end = house.view.clock.now() + Duration::from_secs(77);
+    let leave = Change::Deregister { group: name(), id: "10.0.0.1".into(), port: 80, drain_ends: Some(end) };
+    house.writer.call(|_, _| Ok::<_, ()>((vec![leave], ()))).await.unwrap();
+    let mut changes = house.view.changes();
+    let told = loop {
+        let snapshot = house.view.snapshot();
+        let listing = &snapshot.groups["web"];
+        let record = snapshot.target(listing, &listing.targets[0]).and_then(|seen| seen.record);
+        if let Some(end) = record.and_then(|record| record.status.drain_ends) {
+            break end;
+        }
+        changes.changed().await.unwrap();
+    };
+    assert_eq!(told, end);
     house.stop().await;
 }
 

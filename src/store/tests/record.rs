@@ -136,8 +136,10 @@ fn what_was_seen_before_a_write_was_live_does_not_undo_it() {
     let after = NOW + Duration::from_secs(2);
     store.record(&[], &["a", "b", "c"].map(|id| seen("web", id, Some(healthy))), before).unwrap();
     let leave =
-        |id: &str| Change::Deregister { group: name("web"), id: id.into(), port: 80, drain_ends: ends };
+        |id: &str| Change::Deregister { group: name("web"), id: id.into(), port: 80, drain_ends: Some(ends) };
     store.write(&[leave("a")], written).unwrap();
+    // Whatever else is written behind it.
+    store.write(&[Change::Register(name("web"), target("d"))], written).unwrap();
     // The shard has not heard of it; it may even see another change first.
     let unaware = Life { state: State::Unhealthy, since: after, ..healthy };
     let told =

@@ -13,7 +13,7 @@ fn survives(changes: &[Change], expected: &Kept) {
 }
 
 fn deregister(group: &str, id: &str, drain_ends: Tick) -> Change {
-    Change::Deregister { group: name(group), id: id.into(), port: 80, drain_ends }
+    Change::Deregister { group: name(group), id: id.into(), port: 80, drain_ends: Some(drain_ends) }
 }
 
 fn draining(since: Tick, drain_ends: Tick) -> Life {
@@ -102,6 +102,32 @@ fn a_drain_comes_back_until_it_is_over() {
 }
 
 #[test]
+fn a_drain_that_is_over_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(dir.path());
+    let ends = NOW + Duration::from_secs(300);
+    store.write(&[deregister("web", "a", ends), deregister("web", "b", Tick(ends.0 + 1))], NOW).unwrap();
+    store.forget_ended(ends).unwrap();
+    let left: Vec<_> = store.load(NOW).unwrap().lives.into_iter().map(|(_, target, _)| target).collect();
+    assert_eq!(left, [target("b")]);
+}
+
+#[test]
+fn where_the_clock_was_set_back_nothing_has_happened_in_the_future() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(dir.path());
+    let seconds = Duration::from_secs;
+    store.record(&[], &[(name("web"), target("b"), Some(life(State::Healthy, NOW)))], NOW).unwrap();
+    store.write(&[deregister("web", "a", NOW + seconds(300))], NOW).unwrap();
+    let now = NOW - seconds(86_400);
+    let lives = store.load(now).unwrap().lives;
+    assert_eq!(lives[0].2, draining(now, now + seconds(300)));
+    assert_eq!(lives[1].2, life(State::Healthy, now));
+    // Where it went on nothing is moved.
+    assert_eq!(store.load(NOW + seconds(9)).unwrap().lives[0].2, draining(NOW, NOW + seconds(300)));
+}
+
+#[test]
 fn a_drain_keeps_what_was_seen_before_it() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = open(dir.path());
@@ -111,6 +137,19 @@ fn a_drain_keeps_what_was_seen_before_it() {
     store.write(&[deregister("web", "a", ends)], later).unwrap();
     let expected = Life { state: State::Draining, since: later, drain_ends: Some(ends), ..seen };
     assert_eq!(store.load(later).unwrap().lives, [(name("web"), target("a"), expected)]);
+}
+
+#[test]
+fn who_stays_because_the_file_lists_it_too_keeps_its_life() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(dir.path());
+    let healthy = [(name("web"), target("a"), life(State::Healthy, NOW))];
+    let seen = healthy.clone().map(|(group, target, life)| (group, target, Some(life)));
+    store.record(&[], &seen, NOW).unwrap();
+    let change = |drain_ends| Change::Deregister { group: name("web"), id: "a".into(), port: 80, drain_ends };
+    store.write(&[Change::Register(name("web"), target("a")), change(None)], NOW).unwrap();
+    let kept = store.load(NOW).unwrap();
+    assert_eq!((kept.registrations, kept.lives), (vec![], healthy.into()));
 }
 
 #[test]
