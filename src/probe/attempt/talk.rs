@@ -175,20 +175,20 @@ impl Attempt {
     }
 
     /// Sends what the protocol wants said during an answer. A few bytes: what a full socket does not take waits for the
-    /// next step, and where it is broken, reading tells.
+    /// next step. That a connection was reset the kernel tells only once, so who hears of it here remembers it: to who
+    /// reads afterwards it looks closed in order.
     fn reply(&mut self) {
         let (Some(replies), Some(socket)) = (self.answer.replies(), &self.socket) else { return };
-        match &mut self.session {
+        let sent = match &mut self.session {
             Some(session) => {
                 session.write(replies);
                 replies.clear();
-                _ = session.flush(socket);
+                session.flush(socket)
             }
-            None => {
-                if let Ok(sent) = socket.send(replies) {
-                    replies.drain(..sent);
-                }
-            }
+            None => socket.send(replies).map(|sent| _ = replies.drain(..sent)),
+        };
+        if sent == Err(Errno::CONNRESET) && self.unsent.is_none() {
+            self.unsent = Some(errno::outcome(Phase::Response, Errno::CONNRESET));
         }
     }
 
