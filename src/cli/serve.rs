@@ -200,7 +200,7 @@ pub async fn start(config: Config, followed: Option<Followed>) -> Result<Running
         Some(keep) => Writer::start(account, catalog, keep.keeper(), clock, fleet.applies()),
         None => Writer::start(account, catalog, InMemory, clock, fleet.applies()),
     };
-    let summary = apply(&writer, config.desired).await.map_err(Trouble::usage)?;
+    let summary = apply(&writer, &view, config.desired).await.map_err(Trouble::usage)?;
     if let Some(keep) = &mut keep {
         keep.record();
     }
@@ -265,17 +265,19 @@ fn layout(server: &Server) -> Layout {
     }
 }
 
-/// Makes a set what the file says and waits until it is live. Says what it changed.
+/// Makes a set what the file says and waits until it is live. Says what is live then, what the APIs wish for included, and
+/// what this changed.
 ///
 /// # Errors
 /// If the server is stopping, so that the set will not become live.
-pub async fn apply(writer: &Writer, desired: Desired) -> Result<String, String> {
-    let (groups, targets) =
-        (desired.groups.len(), desired.groups.iter().map(|group| group.targets.len()).sum::<usize>());
+pub async fn apply(writer: &Writer, view: &View, desired: Desired) -> Result<String, String> {
     let changes = writer.file(desired).await.ok_or_else(|| STOPPING.to_owned())?;
+    let snapshot = view.snapshot();
+    let live = || snapshot.groups.values().filter(|listing| listing.desired);
+    let targets = live().flat_map(|listing| &listing.targets).filter(|listed| listed.registered).count();
     Ok(format!(
         "{} with {} live: {} registered, {} deregistered, {} changed",
-        count(groups, "target group"),
+        count(live().count(), "target group"),
         count(targets, "target"),
         count(changes.registered, "target"),
         changes.deregistered,
@@ -314,7 +316,7 @@ impl file::Surroundings for Host {
     }
 
     async fn apply(&self, desired: Desired) -> Result<String, String> {
-        let summary = apply(&self.writer, desired).await?;
+        let summary = apply(&self.writer, &self.view, desired).await?;
         info!("Configuration reloaded; {summary}.");
         Ok(summary)
     }

@@ -124,7 +124,8 @@ async fn show(
         let should = now.0.saturating_sub(began.0) % (STAYS + AWAY) < STAYS;
         if should != present {
             present = should;
-            serve::apply(&running.writer, desired(group, backends, present)).await.map_err(Trouble::usage)?;
+            let wish = desired(group, backends, present);
+            serve::apply(&running.writer, &running.view, wish).await.map_err(Trouble::usage)?;
         }
         screen.draw(&running.view.snapshot(), group, backends)?;
         tokio::select! {
