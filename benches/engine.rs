@@ -38,7 +38,6 @@ fn desired(count: u32, renamed: u32) -> Desired {
             .to_string()
             .into(),
         port: 80,
-        zone: None,
         more: None,
     };
     Desired {

@@ -79,7 +79,7 @@ fn from_file(name: &str, targets: &[TargetDescription], set: impl Fn(&mut Target
 }
 
 fn target(id: &str, port: u16, zone: Option<&str>) -> TargetDescription {
-    TargetDescription { zone: zone.map(Box::from), ..TargetDescription::new(id, port) }
+    TargetDescription::new(id, port).in_zone(zone.map(Box::from))
 }
 
 struct Server {

@@ -49,7 +49,6 @@ fn desired(wish: &BTreeMap<u8, Part>) -> Desired {
         let describe = |number: &u8| TargetDescription {
             id: format!("10.0.0.{}", number / 2).into(),
             port: 80 + u16::from(number % 2),
-            zone: None,
             more: None,
         };
         DesiredGroup { group: Arc::new(group), targets: targets.iter().map(describe).map(Arc::new).collect() }

@@ -95,7 +95,7 @@ pub(super) fn read(
                 );
             }
         }
-        targets.extend(port.map(|port| TargetDescription { id, port, zone, more: None }));
+        targets.extend(port.map(|port| TargetDescription { id, port, more: None }.in_zone(zone)));
     }
     targets
 }

@@ -122,7 +122,7 @@ fn targets(urls: &[Url<'_>], problems: &mut Problems<'_>) -> Vec<TargetDescripti
                 ),
             );
         }
-        let target = TargetDescription { id: url.id.clone(), port: url.port, zone: None, more: None };
+        let target = TargetDescription::new(&url.id, url.port);
         if !seen.insert((&url.id, url.port)) {
             problems.add(place(), format!("the target {target} a second time; allowed: each target once"));
         }

@@ -251,13 +251,11 @@ impl Catalog {
             None if group.target_type == TargetType::Alb || is_instance(&target.id) => Reach::Nowhere,
             None => Reach::Id,
         };
-        let quic_server_id = target.more.as_ref().and_then(|more| more.quic_server_id.clone());
-        let plain = reach == Reach::Id && quic_server_id.is_none();
-        let more = (!plain).then(|| Box::new(More { reach, quic_server_id }));
-        if more == target.more {
+        let more = target.more.as_deref().cloned().unwrap_or_default();
+        if more.reach == reach {
             return Arc::clone(target);
         }
-        Arc::new(TargetDescription { more, ..TargetDescription::clone(target) })
+        Arc::new(TargetDescription::clone(target).with(More { reach, ..more }))
     }
 
     fn tidy(&mut self, name: &GroupName) {

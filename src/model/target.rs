@@ -13,15 +13,15 @@ pub struct TargetDescription {
     pub id: Box<str>,
     /// 1 to 65535; the group's port unless the target has its own. 0 exactly for a Lambda function, which has none.
     pub port: u16,
-    /// The availability zone, as the user named it.
-    pub zone: Option<Box<str>>,
-    /// What few targets have, apart so that the others do not pay for it.
+    /// What few targets have, apart so that the others do not pay for it; `None` where it would say nothing.
     pub more: Option<Box<More>>,
 }
 
 /// What few targets have.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct More {
+    /// The availability zone, as the user named it.
+    pub zone: Option<Box<str>>,
     /// Where it is checked.
     pub reach: Reach,
     /// `QuicServerId`: `0x` and 16 lower-case hexadecimal digits.
@@ -44,7 +44,27 @@ impl TargetDescription {
     /// A target that is checked at its id.
     #[must_use]
     pub fn new(id: &str, port: u16) -> Self {
-        Self { id: id.into(), port, zone: None, more: None }
+        Self { id: id.into(), port, more: None }
+    }
+
+    /// The same target with this beside its identity.
+    #[must_use]
+    pub fn with(self, more: More) -> Self {
+        let more = (more != More::default()).then(|| Box::new(more));
+        Self { more, ..self }
+    }
+
+    /// The same target in this zone.
+    #[must_use]
+    pub fn in_zone(mut self, zone: Option<Box<str>>) -> Self {
+        let more = self.more.take().map_or_else(More::default, |more| *more);
+        self.with(More { zone, ..more })
+    }
+
+    /// The availability zone.
+    #[must_use]
+    pub fn zone(&self) -> Option<&str> {
+        self.more.as_ref()?.zone.as_deref()
     }
 
     /// The address or host name at which it is checked; `None` where it is not.
@@ -253,7 +273,7 @@ mod tests {
     #[test]
     fn what_is_checked_nowhere_says_why() {
         let why = |id: &str, port, reach| {
-            let more = Some(Box::new(More { reach, quic_server_id: None }));
+            let more = Some(Box::new(More { reach, ..More::default() }));
             TargetDescription { more, ..TargetDescription::new(id, port) }.why_unreachable()
         };
         let balancer =
@@ -278,7 +298,7 @@ mod tests {
 
         #[test]
         fn what_is_printed_is_read_back(octets: [u8; 16], port in 1..=u16::MAX) {
-            let target = TargetDescription { id: IpAddr::from(octets).to_string().into(), port, zone: None, more: None };
+            let target = TargetDescription::new(&IpAddr::from(octets).to_string(), port);
             prop_assert_eq!(parse(&target.to_string()), Ok((target.id, Some(port))));
         }
     }

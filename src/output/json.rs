@@ -142,7 +142,7 @@ fn told(listing: &Listing, description: &TargetDescription, health: TargetHealth
         target: description.to_string(),
         id: description.id.to_string(),
         port: description.port,
-        zone: description.zone.as_deref().map(str::to_owned),
+        zone: description.zone().map(str::to_owned),
         health_check_port: listing.group.health_check.port.resolve(description.port),
         address: None,
         state: health.state.as_str(),

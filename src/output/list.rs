@@ -74,12 +74,7 @@ mod tests {
         for count in [0, 1, PIECE, PIECE + 1, 3 * PIECE] {
             let group = Arc::new(TargetGroup::new(GroupName::parse("web").unwrap(), Protocol::Http, 80));
             let one = |n: u32| Listed {
-                target: Arc::new(TargetDescription {
-                    id: format!("host-{n}").into(),
-                    port: 80,
-                    zone: None,
-                    more: None,
-                }),
+                target: Arc::new(TargetDescription { id: format!("host-{n}").into(), port: 80, more: None }),
                 shard: 0,
                 key: Key { index: n, generation: 1 },
                 registered: true,

@@ -58,11 +58,10 @@ impl Typed {
     fn describe(&self, wish: &Wish, group: &TargetGroup) -> Result<TargetDescription, Refusal> {
         let named = self.identify(group)?;
         let before = wish.registered(&named.id, named.port);
-        let zone = self.zone(group)?.or_else(|| before.and_then(|before| before.zone.clone()));
+        let zone = self.zone(group)?.or_else(|| before.and_then(|before| before.zone().map(Box::from)));
         let quic = before.and_then(|before| before.more.as_ref()?.quic_server_id.as_deref());
         let quic_server_id = self.quic_server_id(group, quic)?;
-        let more = quic_server_id.map(|id| Box::new(More { quic_server_id: Some(id), ..More::default() }));
-        Ok(TargetDescription { zone, more, ..named })
+        Ok(named.with(More { zone, quic_server_id, ..More::default() }))
     }
 
     fn zone(&self, group: &TargetGroup) -> Result<Option<Box<str>>, Refusal> {

@@ -104,7 +104,7 @@ fn keep<'a>(transaction: &Transaction<'_>, seen: impl Iterator<Item = &'a Seen>)
             group.as_str(),
             target.id,
             target.port,
-            target.zone,
+            target.zone(),
             life.state.as_str(),
             rows::tick(life.since),
             life.conclusive_state.as_str(),

@@ -13,7 +13,7 @@ use crate::model::health_check::{HealthCheck, HealthCheckPort, HealthCheckProtoc
 use crate::model::life::Life;
 use crate::model::matcher::{HIGHEST, Matcher};
 use crate::model::protocol::{IpAddressType, Protocol, ProtocolVersion, TargetType};
-use crate::model::target::{More, Reach, TargetDescription};
+use crate::model::target::{More, TargetDescription};
 use crate::model::target_group::{Attributes, GroupName, TargetGroup};
 use crate::model::tick::Tick;
 use crate::store::examine::read_only;
@@ -131,18 +131,14 @@ fn group(row: &Row<'_>) -> Result<(TargetGroup, Description)> {
 }
 
 fn registration(row: &Row<'_>) -> Result<(GroupName, Arc<TargetDescription>)> {
-    let quic_server_id: Option<Box<str>> = row.get("quic_server_id")?;
-    let more = quic_server_id.map(|id| Box::new(More { reach: Reach::Id, quic_server_id: Some(id) }));
-    Ok((name(row, "group_name")?, Arc::new(TargetDescription { more, ..target(row)? })))
+    let (zone, quic_server_id) = (row.get("zone")?, row.get("quic_server_id")?);
+    let target = target(row)?.with(More { zone, quic_server_id, ..More::default() });
+    Ok((name(row, "group_name")?, Arc::new(target)))
 }
 
 fn target(row: &Row<'_>) -> Result<TargetDescription> {
-    Ok(TargetDescription {
-        id: row.get("target_id")?,
-        port: row.get("port")?,
-        zone: row.get("zone")?,
-        more: None,
-    })
+    let target = TargetDescription { id: row.get("target_id")?, port: row.get("port")?, more: None };
+    Ok(target.in_zone(row.get("zone")?))
 }
 
 /// The lives that go on. A registration beats a drain: who comes back starts anew.

@@ -14,7 +14,7 @@ use crate::model::health_check::{HealthCheck, HealthCheckPort, HealthCheckProtoc
 use crate::model::life::Life;
 use crate::model::matcher::Matcher;
 use crate::model::protocol::{IpAddressType, Protocol, ProtocolVersion, TargetType};
-use crate::model::target::{More, Reach, TargetDescription};
+use crate::model::target::{More, TargetDescription};
 use crate::model::target_group::{GroupName, TargetGroup};
 
 mod fixture;

@@ -117,7 +117,7 @@ fn register(connection: &Connection, name: &GroupName, target: &TargetDescriptio
     connection.execute(
         "INSERT OR REPLACE INTO registrations (group_name, target_id, port, zone, quic_server_id)
          VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![name.as_str(), target.id, target.port, target.zone, quic_server_id],
+        params![name.as_str(), target.id, target.port, target.zone(), quic_server_id],
     )?;
     // Who comes back from a drain starts anew.
     let ended = connection.execute(

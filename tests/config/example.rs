@@ -63,7 +63,7 @@ fn the_example_is_valid_and_shows_the_defaults() {
     assert_eq!(shown.desired.groups[0].group, bare.desired.groups[0].group);
     let targets: Vec<_> = shown.desired.groups[0].targets.iter().map(ToString::to_string).collect();
     assert_eq!(targets, ["10.0.0.5:4567", "10.0.0.6:8080", "10.0.0.7:4567"]);
-    assert_eq!(shown.desired.groups[0].targets[2].zone.as_deref(), Some("a"));
+    assert_eq!(shown.desired.groups[0].targets[2].zone(), Some("a"));
     let bare =
         parse("[[target_group]]\nname = 'stream'\nport = 5432\nprotocol = 'TCP'\ntarget_type = 'instance'\n");
     assert_eq!(shown.desired.groups[1].group, bare.unwrap().desired.groups[0].group);

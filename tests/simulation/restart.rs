@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tgprobe::engine::registry::Registry;
 use tgprobe::model::health::State;
 use tgprobe::model::life::Life;
-use tgprobe::model::target::TargetDescription;
+use tgprobe::model::target::{Reach, TargetDescription};
 
 use super::turn::Lane;
 use super::world::{Id, World};
@@ -56,7 +56,7 @@ impl World {
             let idle = life.state == State::Unused && one.group.attributes.in_use;
             let decided = life.conclusive_state != State::Initial;
             // A store may not have kept where it was checked.
-            let told = known.more.is_some();
+            let told = known.more.as_ref().is_some_and(|more| more.reach != Reach::Id);
             let there = target.host().is_some() && (!told || known.host() == target.host());
             decided && life.drain_ends.is_none() && !idle && there
         };

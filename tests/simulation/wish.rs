@@ -113,11 +113,10 @@ impl Wish {
 
     pub(crate) fn desired(&self) -> Desired {
         let reach = |host: &str| if host.is_empty() { Reach::Nowhere } else { Reach::At(host.into()) };
-        let describe = |(number, wanted): (&u64, &Wanted)| TargetDescription {
-            id: format!("10.0.{}.{}", number / 100, number % 100).into(),
-            port: 80,
-            zone: wanted.zone.map(Into::into),
-            more: wanted.host.map(|host| Box::new(More { reach: reach(host), quic_server_id: None })),
+        let describe = |(number, wanted): (&u64, &Wanted)| {
+            let (zone, reach) = (wanted.zone.map(Into::into), wanted.host.map(reach).unwrap_or_default());
+            let id = format!("10.0.{}.{}", number / 100, number % 100);
+            TargetDescription::new(&id, 80).with(More { zone, reach, ..More::default() })
         };
         let groups = self.groups.values().map(|(group, targets)| DesiredGroup {
             group: Arc::new(group.clone()),

@@ -49,7 +49,7 @@ fn change() -> impl Strategy<Value = Change> {
         1 => name().prop_map(Change::DeleteGroup),
         6 => (whose(), proptest::option::of("[a-c]")).prop_map(|((name, id, port), zone)| {
             let target = TargetDescription::new(&format!("10.0.0.{id}"), port);
-            Change::Register(name, Arc::new(TargetDescription { zone: zone.map(Into::into), ..target }))
+            Change::Register(name, Arc::new(target.in_zone(zone.map(Into::into))))
         }),
         4 => (whose(), proptest::option::weighted(0.8, 0..20_u64)).prop_map(|((group, id, port), seconds)| {
             let drain_ends = seconds.map(|seconds| NOW + Duration::from_secs(seconds));

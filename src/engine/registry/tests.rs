@@ -13,7 +13,7 @@ mod remembered;
 fn desired(text: &str) -> Desired {
     let describe = |word: &str| {
         let (id, zone) = word.split_once('@').map_or((word, None), |(id, zone)| (id, Some(zone)));
-        TargetDescription { id: id.into(), port: 80, zone: zone.map(Into::into), more: None }
+        TargetDescription::new(id, 80).in_zone(zone.map(Into::into))
     };
     let group = |text: &str| {
         let (name, targets) = text.trim().split_once(':').unwrap();
@@ -150,7 +150,7 @@ fn a_target_that_drained_before_its_group_was_deleted_frees_its_place_once() {
 fn a_new_zone_is_told_without_a_command() {
     let mut registry = check(&[("web: a", "+0.1"), ("web: a@z", "")]);
     let listings = registry.listings();
-    assert_eq!(listings["web"].find("a", 80).unwrap().target.zone.as_deref(), Some("z"));
+    assert_eq!(listings["web"].find("a", 80).unwrap().target.zone(), Some("z"));
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn a_target_that_is_checked_elsewhere_begins_anew_in_its_place() {
     let at = |host: Option<&str>| {
         let mut wish = desired("web: a b");
         let reach = host.map_or(Reach::Nowhere, |host| Reach::At(host.into()));
-        let more = Some(Box::new(More { reach, quic_server_id: None }));
+        let more = Some(Box::new(More { reach, ..More::default() }));
         wish.groups[0].targets[0] = Arc::new(TargetDescription { more, ..TargetDescription::new("a", 80) });
         wish
     };

@@ -79,7 +79,7 @@ impl Told<'_> {
         xml.within("Target", |xml| {
             xml.text("Id", &target.id);
             xml.maybe("Port", port);
-            xml.maybe("AvailabilityZone", target.zone.as_deref());
+            xml.maybe("AvailabilityZone", target.zone());
             xml.maybe("QuicServerId", target.more.as_ref().and_then(|more| more.quic_server_id.as_deref()));
         });
         xml.maybe("HealthCheckPort", port.map(|port| self.group.health_check.port.resolve(port)));

@@ -47,7 +47,7 @@ impl Group {
         let mut told = Vec::new();
         for change in changes {
             let Change::Register(_, target) = &change else { panic!("not a registration: {change:?}") };
-            let zone = target.zone.as_deref().unwrap_or("-");
+            let zone = target.zone().unwrap_or("-");
             let quic = target.more.as_ref().and_then(|more| more.quic_server_id.as_deref()).unwrap_or("-");
             told.push(format!("{target} {zone} {quic}"));
             catalog.apply(change);

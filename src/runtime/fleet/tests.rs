@@ -35,7 +35,7 @@ fn apply(targets: Vec<TargetDescription>) -> (Apply, oneshot::Receiver<Changes>)
 }
 
 fn instance(reach: Reach) -> TargetDescription {
-    let more = Some(Box::new(More { reach, quic_server_id: None }));
+    let more = Some(Box::new(More { reach, ..More::default() }));
     TargetDescription { more, ..TargetDescription::new("i-0123456789abcdef0", 80) }
 }
 

@@ -19,8 +19,7 @@ fn a_database_of_version_1_is_read() {
     let kept = open(dir.path()).load(NOW).unwrap();
     let group = rich("eu-west-1:web");
     assert_eq!(kept.groups, [Arc::new(group.clone())]);
-    let zoned =
-        TargetDescription { zone: Some("eu-west-1a".into()), ..TargetDescription::new("i-0abc", 443) };
+    let zoned = TargetDescription::new("i-0abc", 443).in_zone(Some("eu-west-1a".into()));
     assert_eq!(kept.registrations, [(group.name.clone(), Arc::new(zoned.clone()))]);
     assert_eq!(kept.lives, [(group.name, Arc::new(zoned), life(State::Unhealthy, NOW))]);
 }

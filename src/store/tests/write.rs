@@ -74,10 +74,8 @@ fn a_deleted_group_leaves_nothing_behind() {
 
 #[test]
 fn a_registration_keeps_zone_and_server_id_and_the_latest_holds() {
-    let zoned = |zone: &str| {
-        Arc::new(TargetDescription { zone: Some(zone.into()), ..TargetDescription::new("a", 80) })
-    };
-    let more = More { reach: Reach::Id, quic_server_id: Some("0x0011223344556677".into()) };
+    let zoned = |zone: &str| Arc::new(TargetDescription::new("a", 80).in_zone(Some(zone.into())));
+    let more = More { quic_server_id: Some("0x0011223344556677".into()), ..More::default() };
     let quic = Arc::new(TargetDescription { more: Some(Box::new(more)), ..TargetDescription::new("b", 443) });
     let changes = [
         Change::Register(name("web"), zoned("here")),

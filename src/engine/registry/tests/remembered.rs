@@ -94,7 +94,7 @@ fn a_target_that_is_known_to_be_checked_elsewhere_since_the_restart_begins_anew(
         (id(), Reach::Nowhere, "+0.1"),
     ] {
         let target = |reach| {
-            let more = Some(Box::new(More { reach, quic_server_id: None }));
+            let more = Some(Box::new(More { reach, ..More::default() }));
             Arc::new(TargetDescription { more, ..TargetDescription::new("a", 80) })
         };
         let life = Life {
