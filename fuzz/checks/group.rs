@@ -23,7 +23,7 @@ pub fn check(input: &[u8]) -> bool {
     let (Some(tags), Some(attributes)) = (pairs(&params, "Tags"), pairs(&params, "Attributes")) else {
         return false;
     };
-    let asked = asked(&params, tags);
+    let asked = Create::read(&params, tags);
     let make = |asked: &Create| create(asked, &Account::default(), "us-east-1", Tick(7));
     let Some(group) = answered(make(&asked)) else { return false };
     sound(&group);
@@ -44,33 +44,6 @@ pub fn check(input: &[u8]) -> bool {
         assert_eq!(add_tags(bare, &asked.tags).as_ref(), Ok(&group), "put on again");
     }
     changed.is_some() && bare.is_some()
-}
-
-/// What CreateTargetGroup is asked by these parameters.
-fn asked(params: &Params, tags: Vec<(String, String)>) -> Create {
-    Create {
-        name: params.owned("Name"),
-        protocol: params.owned("Protocol"),
-        protocol_version: params.owned("ProtocolVersion"),
-        port: params.owned("Port"),
-        vpc_id: params.owned("VpcId"),
-        target_type: params.owned("TargetType"),
-        ip_address_type: params.owned("IpAddressType"),
-        target_control_port: params.owned("TargetControlPort"),
-        health_check: Check {
-            protocol: params.owned("HealthCheckProtocol"),
-            port: params.owned("HealthCheckPort"),
-            enabled: params.owned("HealthCheckEnabled"),
-            path: params.owned("HealthCheckPath"),
-            interval: params.owned("HealthCheckIntervalSeconds"),
-            timeout: params.owned("HealthCheckTimeoutSeconds"),
-            healthy_threshold: params.owned("HealthyThresholdCount"),
-            unhealthy_threshold: params.owned("UnhealthyThresholdCount"),
-            http_code: params.owned("Matcher.HttpCode"),
-            grpc_code: params.owned("Matcher.GrpcCode"),
-        },
-        tags,
-    }
 }
 
 /// The keys and values of a list; `None` where it is none.

@@ -1,7 +1,5 @@
 //! `tgprobe register` and `tgprobe deregister`: targets by name, one call each, in the order given.
 
-use std::fmt::Write as _;
-
 use hyper::Method;
 use serde_json::json;
 
@@ -11,6 +9,7 @@ use crate::cli::exit::{Exit, Trouble};
 use crate::cli::status::{GROUPS, target_lines};
 use crate::cli::term;
 use crate::cli::wire::Target;
+use crate::model::percent;
 use crate::model::target_group::GroupName;
 use crate::runtime::clock::Clock;
 
@@ -75,15 +74,7 @@ fn print(client: &Client, told: &[String], format: TableFormat) -> Result<(), Tr
 
 /// A text as one segment of a path (RFC 3986, section 3.3).
 fn escaped(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut path, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            path.push(char::from(byte));
-        } else {
-            // Writing to a `String` cannot fail.
-            _ = write!(path, "%{byte:02X}");
-        }
-        path
-    })
+    percent::encode(text.as_bytes(), b"")
 }
 
 #[cfg(test)]

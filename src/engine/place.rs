@@ -9,6 +9,7 @@ use std::num::NonZeroU32;
 use std::ops::Range;
 
 use crate::engine::table::usize_of;
+use crate::model::hash::stable;
 
 /// Halvings beyond a millisecond: with four places in one, every millisecond holds about as many as the next, which
 /// is not so where the interval in milliseconds lies between two powers of two.
@@ -205,15 +206,10 @@ impl Place {
     }
 }
 
-/// A hash that never changes between versions or machines (FNV-1a, 64 bit, then mixed so that high bits vary).
+/// What breaks a tie between halves of a grid, the same for a target in every process.
 #[must_use]
 pub fn hash(group: &str, target: &str) -> u64 {
-    let bytes = group.bytes().chain([0]).chain(target.bytes());
-    let fnv = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    let mixed = (fnv ^ fnv >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    mixed ^ mixed >> 29
+    stable(group.bytes().chain([0]).chain(target.bytes()))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::model::hash::stable;
 use crate::model::target_group::GroupName;
 use crate::model::tick::Tick;
 
@@ -66,14 +67,8 @@ fn partition(region: &str) -> &'static str {
     }
 }
 
-/// A hash that never changes between versions or machines (FNV-1a, 64 bit, then mixed so that every digit varies).
 fn hash(parts: &[&[u8]]) -> u64 {
-    let bytes = parts.iter().flat_map(|part| part.iter().copied().chain([0]));
-    let fnv = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    let mixed = (fnv ^ fnv >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    mixed ^ mixed >> 29
+    stable(parts.iter().flat_map(|part| part.iter().copied().chain([0])))
 }
 
 #[cfg(test)]

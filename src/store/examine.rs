@@ -7,6 +7,7 @@ use std::path::Path;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use crate::model::percent;
 use crate::store::error::OpenError;
 use crate::store::schema::{APPLICATION_ID, VERSION, beside};
 
@@ -75,17 +76,8 @@ fn open(path: &Path, query: &str) -> rusqlite::Result<Connection> {
 
 /// A path as SQLite reads it in a URI: whatever is not plain is told by its number.
 fn uri(path: &Path, query: &str) -> String {
-    use std::fmt::Write as _;
     use std::os::unix::ffi::OsStrExt as _;
 
-    let mut uri = if path.is_absolute() { "file://" } else { "file:" }.to_owned();
-    for &byte in path.as_os_str().as_bytes() {
-        if byte.is_ascii_alphanumeric() || b"/._-".contains(&byte) {
-            uri.push(char::from(byte));
-        } else {
-            // Writing to a string does not fail.
-            _ = write!(uri, "%{byte:02X}");
-        }
-    }
-    uri + query
+    let begin = if path.is_absolute() { "file://" } else { "file:" };
+    format!("{begin}{}{query}", percent::encode(path.as_os_str().as_bytes(), b"/"))
 }

@@ -11,6 +11,7 @@ use crate::model::description::{Description, Origin};
 use crate::model::target_group::{Attributes, TargetGroup};
 use crate::model::tick::Tick;
 use crate::output::elbv2::error::ApiError;
+use crate::output::elbv2::form::Params;
 
 mod check;
 mod constraints;
@@ -49,6 +50,25 @@ pub struct Check {
     pub grpc_code: Option<String>,
 }
 
+impl Check {
+    /// Reads them.
+    #[must_use]
+    pub fn read(params: &Params) -> Self {
+        Self {
+            protocol: params.owned("HealthCheckProtocol"),
+            port: params.owned("HealthCheckPort"),
+            enabled: params.owned("HealthCheckEnabled"),
+            path: params.owned("HealthCheckPath"),
+            interval: params.owned("HealthCheckIntervalSeconds"),
+            timeout: params.owned("HealthCheckTimeoutSeconds"),
+            healthy_threshold: params.owned("HealthyThresholdCount"),
+            unhealthy_threshold: params.owned("UnhealthyThresholdCount"),
+            http_code: params.owned("Matcher.HttpCode"),
+            grpc_code: params.owned("Matcher.GrpcCode"),
+        }
+    }
+}
+
 /// The parameters of CreateTargetGroup; `None` where absent.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Create {
@@ -72,6 +92,25 @@ pub struct Create {
     pub health_check: Check,
     /// `Tags`, in the order given.
     pub tags: Vec<(String, String)>,
+}
+
+impl Create {
+    /// Reads them; the tags are a list, which the caller has read.
+    #[must_use]
+    pub fn read(params: &Params, tags: Vec<(String, String)>) -> Self {
+        Self {
+            name: params.owned("Name"),
+            protocol: params.owned("Protocol"),
+            protocol_version: params.owned("ProtocolVersion"),
+            port: params.owned("Port"),
+            vpc_id: params.owned("VpcId"),
+            target_type: params.owned("TargetType"),
+            ip_address_type: params.owned("IpAddressType"),
+            target_control_port: params.owned("TargetControlPort"),
+            health_check: Check::read(params),
+            tags,
+        }
+    }
 }
 
 /// Makes the group that CreateTargetGroup asks for, in `region`. Whether its name is taken is the caller's to see.

@@ -6,7 +6,6 @@ use crate::model::change::Change;
 use crate::model::description::Origin;
 use crate::output::elbv2::action::{Asked, Decision};
 use crate::output::elbv2::error::ApiError;
-use crate::output::elbv2::form::Params;
 use crate::output::elbv2::groups;
 use crate::output::elbv2::lookup::{Named, region_of};
 use crate::output::elbv2::settings::{self, Check, Create};
@@ -18,19 +17,7 @@ pub(super) const TARGET_GROUPS: usize = 3_000;
 
 /// `CreateTargetGroup`. A group that is there with the same settings is answered as if it had just been made.
 pub(super) fn create(asked: &Asked<'_>) -> Result<Decision, ApiError> {
-    let params = asked.params;
-    let wanted = Create {
-        name: params.owned("Name"),
-        protocol: params.owned("Protocol"),
-        protocol_version: params.owned("ProtocolVersion"),
-        port: params.owned("Port"),
-        vpc_id: params.owned("VpcId"),
-        health_check: check(params),
-        target_type: params.owned("TargetType"),
-        ip_address_type: params.owned("IpAddressType"),
-        target_control_port: params.owned("TargetControlPort"),
-        tags: tags::read(params)?,
-    };
+    let wanted = Create::read(asked.params, tags::read(asked.params)?);
     let (account, region) = (asked.account().clone(), asked.region.to_owned());
     Ok(Box::new(move |catalog, now| {
         let group = settings::create(&wanted, &account, &region, now)?;
@@ -63,7 +50,7 @@ pub(super) fn create(asked: &Asked<'_>) -> Result<Decision, ApiError> {
 
 /// `ModifyTargetGroup`: what the call leaves out stays as it was.
 pub(super) fn modify(asked: &Asked<'_>) -> Result<Decision, ApiError> {
-    let (named, check) = (Named::of(asked)?, check(asked.params));
+    let (named, check) = (Named::of(asked)?, Check::read(asked.params));
     Ok(Box::new(move |catalog, _| {
         let before = named.changeable(catalog)?;
         let group = settings::modify(before, &check)?;
@@ -80,19 +67,4 @@ pub(super) fn delete(asked: &Asked<'_>) -> Result<Decision, ApiError> {
         named.changeable(catalog)?;
         Ok((vec![Change::DeleteGroup(named.name)], String::new()))
     }))
-}
-
-fn check(params: &Params) -> Check {
-    Check {
-        protocol: params.owned("HealthCheckProtocol"),
-        port: params.owned("HealthCheckPort"),
-        enabled: params.owned("HealthCheckEnabled"),
-        path: params.owned("HealthCheckPath"),
-        interval: params.owned("HealthCheckIntervalSeconds"),
-        timeout: params.owned("HealthCheckTimeoutSeconds"),
-        healthy_threshold: params.owned("HealthyThresholdCount"),
-        unhealthy_threshold: params.owned("UnhealthyThresholdCount"),
-        http_code: params.owned("Matcher.HttpCode"),
-        grpc_code: params.owned("Matcher.GrpcCode"),
-    }
 }

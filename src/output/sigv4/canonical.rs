@@ -1,6 +1,7 @@
 //! The one spelling of a request that both sides sign.
 
 use crate::model::excerpt::excerpt;
+use crate::model::percent;
 use crate::output::sigv4::claim::Claim;
 use crate::output::sigv4::{Error, Request};
 
@@ -111,17 +112,9 @@ pub(super) fn decode(text: &str) -> Vec<u8> {
     decoded
 }
 
-/// Percent-encodes everything but what RFC 3986, section 2.3, calls unreserved.
+/// Everything but what is unreserved.
 fn encode(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for &byte in bytes {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            text.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    text
+    percent::encode(bytes, b"")
 }
 
 #[cfg(test)]
