@@ -8,6 +8,7 @@
 //! ```
 
 pub mod catalog;
+pub mod ecs;
 pub mod machine;
 pub mod place;
 pub mod queue;

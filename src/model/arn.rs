@@ -57,7 +57,8 @@ impl fmt::Display for Account {
     }
 }
 
-fn partition(region: &str) -> &'static str {
+/// The partition of a region.
+pub(super) fn partition(region: &str) -> &'static str {
     if region.starts_with("cn-") {
         "aws-cn"
     } else if region.starts_with("us-gov-") {

@@ -65,6 +65,12 @@ pub enum Failure {
     GrpcStatusMismatch(u16),
     /// The service says of itself that it does not serve.
     GrpcNotServing,
+    /// The command of a container's check ended with this exit code.
+    CommandExit(u8),
+    /// The command of a container's check was killed, because it took too long.
+    CommandTimeout,
+    /// The command of a container's check could not be started.
+    CommandNotStarted,
 }
 
 /// What AWS and we call one kind of failure.
@@ -82,7 +88,7 @@ pub struct Naming {
 
 impl Failure {
     /// How many kinds there are; [`Failure::kind`] is below this.
-    pub const KINDS: usize = 29;
+    pub const KINDS: usize = 32;
 
     /// One of each kind, in the order of the table.
     pub const ALL: [Self; Self::KINDS] = [
@@ -115,7 +121,16 @@ impl Failure {
         Self::GrpcStatusMissing,
         Self::GrpcStatusMismatch(0),
         Self::GrpcNotServing,
+        Self::CommandExit(0),
+        Self::CommandTimeout,
+        Self::CommandNotStarted,
     ];
+
+    /// Whether it is a way in which the command of a container's check fails, and not a check of a target.
+    #[must_use]
+    pub fn is_of_command(self) -> bool {
+        matches!(self, Self::CommandExit(_) | Self::CommandTimeout | Self::CommandNotStarted)
+    }
 
     /// The row of the table this failure belongs to.
     #[must_use]
@@ -150,10 +165,13 @@ impl Failure {
             Self::GrpcStatusMissing => 26,
             Self::GrpcStatusMismatch(_) => 27,
             Self::GrpcNotServing => 28,
+            Self::CommandExit(_) => 29,
+            Self::CommandTimeout => 30,
+            Self::CommandNotStarted => 31,
         }
     }
 
-    /// The number some kinds carry: a TLS alert, an HTTP/2 error or a status code.
+    /// The number some kinds carry: a TLS alert, an HTTP/2 error, a status code or an exit code.
     #[must_use]
     #[expect(
         clippy::wildcard_enum_match_arm,
@@ -161,7 +179,7 @@ impl Failure {
     )]
     pub fn detail(self) -> Option<u16> {
         match self {
-            Self::TlsAlert(code) | Self::Http2Error(code) => Some(u16::from(code)),
+            Self::TlsAlert(code) | Self::Http2Error(code) | Self::CommandExit(code) => Some(u16::from(code)),
             Self::StatusMismatch(code) | Self::GrpcHttpStatus(code) | Self::GrpcStatusMismatch(code) => {
                 Some(code)
             }
@@ -190,6 +208,7 @@ impl Failure {
         match self {
             Self::TlsAlert(_) => Self::TlsAlert(short),
             Self::Http2Error(_) => Self::Http2Error(short),
+            Self::CommandExit(_) => Self::CommandExit(short),
             Self::StatusMismatch(_) => Self::StatusMismatch(code),
             Self::GrpcHttpStatus(_) => Self::GrpcHttpStatus(code),
             Self::GrpcStatusMismatch(_) => Self::GrpcStatusMismatch(code),
@@ -278,6 +297,9 @@ const NAMINGS: [Naming; Failure::KINDS] = [
         log_code: "ResponseStringMismatch",
         ..failed("grpc_not_serving", "The gRPC health service says that the server does not serve.")
     },
+    failed("command_exit", "The command of the check ended with an exit code other than 0."),
+    timed_out("command_timeout", "The command of the check took longer than its timeout and was killed."),
+    failed("command_not_started", "The command of the check could not be started: is it in the container?"),
 ];
 
 const fn wrong_code(label: &'static str, log_code: &'static str, hint: &'static str) -> Naming {

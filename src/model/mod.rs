@@ -11,6 +11,7 @@ pub mod description;
 pub mod desired;
 pub mod detection;
 pub mod duration;
+pub mod ecs;
 pub mod excerpt;
 pub mod failure;
 pub mod family;

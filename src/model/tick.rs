@@ -3,11 +3,13 @@
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// A moment, in milliseconds on the process's steady clock.
 ///
 /// The clock is set to Unix time once, when the process starts, and then never steps: a tick prints as a time, a
 /// target's place on the grid survives a restart, and a correction of the wall clock cannot fire all checks at once.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct Tick(pub u64);
 
 impl Tick {

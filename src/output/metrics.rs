@@ -179,7 +179,8 @@ impl Families {
         let Some(stats) = view.stats(&listing.group.name) else { return };
         self.counter("tgprobe_checks_total", &[group], stats.checks.value());
         self.histogram("tgprobe_check_duration_seconds", &[group], &stats.duration);
-        for (failure, count) in Failure::ALL.iter().zip(&stats.failures) {
+        let failures = Failure::ALL.iter().zip(&stats.failures);
+        for (failure, count) in failures.filter(|(failure, _)| !failure.is_of_command()) {
             let labels = [group, ("failure", failure.naming().label)];
             self.counter("tgprobe_check_failures_total", &labels, count.value());
         }

@@ -9,6 +9,7 @@
 pub mod admission;
 pub mod backlog;
 pub mod clock;
+pub mod containers;
 pub mod episode;
 pub mod fleet;
 pub mod flights;
