@@ -26,7 +26,7 @@ pub use crate::engine::registry::{Listed, Listing};
 pub use crate::engine::rollup::{Counts, fail_open};
 pub use crate::engine::shard::{Key, Status};
 pub use crate::runtime::clock::{Clock, timestamp};
-pub use crate::runtime::journal::{Entry, EventId, Journal, Resume};
+pub use crate::runtime::journal::{Entry, EventId, Journal, Resume, Told, Transition};
 pub use crate::runtime::record::{Lookup, Record};
 pub use crate::runtime::slots::{Records, Slots};
 pub use crate::runtime::telemetry::{GroupStats, Histogram, ShardStats, StoreStats};
@@ -51,7 +51,7 @@ pub struct ConfigStatus {
 pub struct View {
     /// The clock all moments in here were read from.
     pub clock: Clock,
-    /// Transitions, in order.
+    /// What happened, in order.
     pub journal: Journal,
     /// The latest attempt to take a new configuration.
     pub config: ConfigStatus,
