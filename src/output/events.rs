@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::output::json::time;
 use crate::output::sse::{KEEP_ALIVE, KEEP_ALIVE_COMMENT, Writer, event, stream};
-use crate::runtime::view::{Entry, EventId, Resume, View};
+use crate::runtime::view::{Entry, EventId, Resume, Transition, View};
 
 #[derive(Debug, Serialize)]
 struct Told<'a> {
@@ -54,9 +54,12 @@ async fn feed(view: &View, writer: &Writer, last: Option<EventId>, group: Option
             quiet = view.clock.now();
             writer.write(event("reset", None, &LOST)).await?;
         }
-        for entry in entries.iter().filter(|entry| group.is_none_or(|name| name == entry.group.as_str())) {
-            quiet = view.clock.now();
-            writer.write(told(entry)).await?;
+        for entry in &entries {
+            let Some(transition) = entry.transition() else { continue };
+            if group.is_none_or(|name| name == transition.group.as_str()) {
+                quiet = view.clock.now();
+                writer.write(told(entry, transition)).await?;
+            }
         }
         last = reached;
         if more {
@@ -76,16 +79,16 @@ async fn feed(view: &View, writer: &Writer, last: Option<EventId>, group: Option
     }
 }
 
-fn told(entry: &Entry) -> String {
+fn told(entry: &Entry, transition: &Transition) -> String {
     let data = Told {
         id: entry.id.to_string(),
         time: time(entry.at),
-        target_group: entry.group.as_str(),
-        target: entry.target.to_string(),
-        from: entry.from.as_str(),
-        to: entry.to.state.as_str(),
-        reason: entry.to.reason.map(|reason| reason.as_str()),
-        description: entry.to.description_of(&entry.target),
+        target_group: transition.group.as_str(),
+        target: transition.target.to_string(),
+        from: transition.from.as_str(),
+        to: transition.to.state.as_str(),
+        reason: transition.to.reason.map(|reason| reason.as_str()),
+        description: transition.to.description_of(&transition.target),
     };
     event("transition", Some(entry.id.to_string()), &data)
 }
