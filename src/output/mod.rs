@@ -14,6 +14,7 @@ mod register_targets;
 pub mod registration;
 pub mod routes;
 pub mod server;
+pub mod services;
 pub mod sigv4;
 pub mod sse;
 pub mod tls;

@@ -22,7 +22,7 @@ use crate::output::elbv2::{self, Api, Call};
 use crate::output::guard::{self, Guard, is_aws_call};
 use crate::output::json::{self, refused};
 use crate::output::metrics::Metrics;
-use crate::output::{body, events, list, page, registration, transitions, watch};
+use crate::output::{body, events, list, page, registration, services, transitions, watch};
 use crate::runtime::view::{EventId, View};
 use crate::runtime::writer::Writer;
 
@@ -74,6 +74,7 @@ pub fn router(app: Arc<App>) -> Router {
         )
         .route("/api/v1/target-groups/{name}/transitions", get(past))
         .route("/api/v1/events", get(follow_events))
+        .merge(services::routes())
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(from_fn_with_state(Arc::clone(&app), admit))
@@ -81,7 +82,7 @@ pub fn router(app: Arc<App>) -> Router {
 }
 
 /// What a path names, or the refusal of one that cannot be read, in our form.
-struct Named<T>(T);
+pub(super) struct Named<T>(pub(super) T);
 
 impl<S: Send + Sync, T> FromRequestParts<S> for Named<T>
 where
