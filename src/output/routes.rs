@@ -300,16 +300,12 @@ async fn follow_events(
     headers: HeaderMap,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Response {
-    let (mut last, mut group) = (None, None);
+    let (mut last, mut filter) = (None, events::Filter::default());
     for (key, value) in query {
-        match key.as_str() {
-            "last_event_id" => last = Some(value),
-            "target_group" => group = Some(value),
-            _ => {
-                return bad(format!(
-                    "Parameter `{key}` is unknown; allowed are `target_group` and `last_event_id`."
-                ));
-            }
+        if key == "last_event_id" {
+            last = Some(value);
+        } else if let Err(message) = filter.set(&key, value) {
+            return bad(message);
         }
     }
     // A browser that reconnects sends the header; it is newer than what the page asked for at first.
@@ -318,7 +314,7 @@ async fn follow_events(
     }
     // An id nobody gave out cannot be resumed from; the stream says so, since a browser could not recover from a 400.
     let last = last.filter(|text| !text.is_empty()).map(|text| text.parse().unwrap_or(EventId::UNKNOWN));
-    events::follow(Arc::clone(&app.view), last, group)
+    events::follow(Arc::clone(&app.view), app.writer.account().clone(), last, filter)
 }
 
 fn bad(message: String) -> Response {

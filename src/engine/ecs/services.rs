@@ -1,5 +1,14 @@
 //! Services: how they are made, changed and deleted.
 
+mod breaker;
+mod capacity;
+mod decide;
+mod facts;
+mod message;
+#[cfg(test)]
+mod samples;
+mod throttle;
+
 use std::sync::Arc;
 
 use crate::engine::ecs::Ecs;
