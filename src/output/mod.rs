@@ -3,6 +3,7 @@
 //! A handler owns no state and changes nothing itself; a client that hangs up leaves nothing half done.
 
 pub mod body;
+pub mod ecs_events;
 pub mod elbv2;
 pub mod events;
 pub mod guard;
@@ -14,6 +15,7 @@ mod register_targets;
 pub mod registration;
 pub mod routes;
 pub mod server;
+pub mod services;
 pub mod sigv4;
 pub mod sse;
 pub mod tls;
