@@ -4,6 +4,7 @@
 
 pub mod body;
 pub mod ecs;
+pub mod ecs_events;
 pub mod elbv2;
 pub mod events;
 pub mod guard;
@@ -17,6 +18,7 @@ pub mod registration;
 mod request_id;
 pub mod routes;
 pub mod server;
+pub mod services;
 pub mod sigv4;
 pub mod sse;
 pub mod tls;

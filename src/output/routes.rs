@@ -23,7 +23,7 @@ use crate::output::elbv2::{self, Api, Call};
 use crate::output::guard::{self, Guard, is_aws_call};
 use crate::output::json::{self, refused};
 use crate::output::metrics::Metrics;
-use crate::output::{body, events, list, page, registration, transitions, watch};
+use crate::output::{body, events, list, page, registration, services, transitions, watch};
 use crate::runtime::view::{EventId, View};
 use crate::runtime::writer::Writer;
 
@@ -77,6 +77,7 @@ pub fn router(app: Arc<App>) -> Router {
         )
         .route("/api/v1/target-groups/{name}/transitions", get(past))
         .route("/api/v1/events", get(follow_events))
+        .merge(services::routes())
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(from_fn_with_state(Arc::clone(&app), admit))
@@ -84,7 +85,7 @@ pub fn router(app: Arc<App>) -> Router {
 }
 
 /// What a path names, or the refusal of one that cannot be read, in our form.
-struct Named<T>(T);
+pub(super) struct Named<T>(pub(super) T);
 
 impl<S: Send + Sync, T> FromRequestParts<S> for Named<T>
 where
@@ -319,16 +320,12 @@ async fn follow_events(
     headers: HeaderMap,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Response {
-    let (mut last, mut group) = (None, None);
+    let (mut last, mut filter) = (None, events::Filter::default());
     for (key, value) in query {
-        match key.as_str() {
-            "last_event_id" => last = Some(value),
-            "target_group" => group = Some(value),
-            _ => {
-                return bad(format!(
-                    "Parameter `{key}` is unknown; allowed are `target_group` and `last_event_id`."
-                ));
-            }
+        if key == "last_event_id" {
+            last = Some(value);
+        } else if let Err(message) = filter.set(&key, value) {
+            return bad(message);
         }
     }
     // A browser that reconnects sends the header; it is newer than what the page asked for at first.
@@ -337,7 +334,7 @@ async fn follow_events(
     }
     // An id nobody gave out cannot be resumed from; the stream says so, since a browser could not recover from a 400.
     let last = last.filter(|text| !text.is_empty()).map(|text| text.parse().unwrap_or(EventId::UNKNOWN));
-    events::follow(Arc::clone(&app.view), last, group)
+    events::follow(Arc::clone(&app.view), app.writer.account().clone(), last, filter)
 }
 
 fn bad(message: String) -> Response {

@@ -10,18 +10,27 @@
 //! once what it changed is durable and readers see it; where it cannot be made durable, nothing has happened. What is only
 //! seen, such as a check that fails, is written without waiting for the disk.
 
+mod hands;
+mod lookout;
+mod targets;
+mod turn;
+
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tracing::warn;
 
 pub use crate::engine::ecs::refusal::Refusal;
 pub use crate::engine::ecs::wish::{FileService, ServiceUpdate, TaskWish};
 pub use crate::engine::ecs::{Ecs, Tags};
 use crate::model::arn::Account;
+use crate::model::ecs::definition::STOP_TIMEOUT;
 use crate::model::ecs::settings::Settings;
 use crate::model::ecs::state::{Difference, State};
 use crate::model::tick::Tick;
+use crate::runtime::agent::turn::Task;
 use crate::runtime::containers::Runtime;
 use crate::runtime::fleet::or_abort;
 pub use crate::runtime::staged::Unwritten;
@@ -31,6 +40,12 @@ use crate::runtime::writer::{InMemory, Writer};
 
 /// Calls that may wait for their turn; more wait in their connections, of which there are few hundred.
 const WAITING: usize = 256;
+
+/// How long the end of the process waits for the last write. A disk that hangs does not keep it longer.
+const LAST_WRITE: Duration = Duration::from_secs(5);
+
+/// What stopping a task may take beyond its containers' own time limits.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// Where clusters, services and tasks are kept so that they survive the process.
 pub trait EcsKeeper: Send + Sync + 'static {
@@ -54,6 +69,8 @@ type Decide = Box<dyn FnOnce(&mut Ecs, Tick) + Send>;
 enum Ask {
     Call(Decide, Done),
     File(Vec<FileService>, oneshot::Sender<Vec<String>>),
+    /// Ends the task; answered when what was seen last is written.
+    End(oneshot::Sender<()>),
 }
 
 /// The way to the task, for whoever wishes something. A copy leads to the same task.
@@ -82,7 +99,7 @@ impl Agent {
         view.publish_ecs(Arc::new(ecs.state().clone()));
         let agent =
             Self { asks, account, settings: Arc::new(settings), view: Arc::clone(&view), patience: PATIENCE };
-        tokio::spawn(or_abort(run(ecs, runtime, keeper, writer, view, asked)));
+        tokio::spawn(or_abort(Task::new(ecs, (runtime, keeper), writer, view).run(asked)));
         agent
     }
 
@@ -147,33 +164,55 @@ impl Agent {
         _ = self.asks.send(Ask::File(services, done)).await;
         answer.await.ok()
     }
-}
 
-async fn run(
-    mut ecs: Ecs,
-    runtime: impl Runtime,
-    keeper: impl EcsKeeper,
-    writer: Writer,
-    view: Arc<View>,
-    mut asked: mpsc::Receiver<Ask>,
-) {
-    _ = (&runtime, &writer);
-    while let Some(ask) = asked.recv().await {
-        let now = view.clock.now();
-        let before = ecs.clone();
-        let (outcome, told) = match ask {
-            Ask::Call(decide, done) => {
-                decide(&mut ecs, now);
-                (Some(done), None)
-            }
-            Ask::File(services, done) => (None, Some((ecs.apply_file(services, now), done))),
+    /// Ends the task: what was seen last is written, and containers go on. Calls that come later are told that the process
+    /// is about to stop. Waits for at most five seconds.
+    pub async fn end(&self) {
+        let (done, ended) = oneshot::channel();
+        let last = async {
+            _ = self.asks.send(Ask::End(done)).await;
+            _ = ended.await;
         };
-        let kept = keeper.keep(Difference::between(before.state(), ecs.state()), true).await;
-        if kept.is_err() {
-            ecs = before;
+        tokio::select! {
+            () = last => {}
+            () = self.view.clock.sleep(LAST_WRITE) => {}
         }
-        view.publish_ecs(Arc::new(ecs.state().clone()));
-        _ = outcome.map(|done| done.send(kept));
-        _ = told.map(|(told, done)| done.send(told));
+    }
+
+    /// Stops every task, first the containers that others depend on last, without draining targets. Waits until that is
+    /// done, or until it should have been long ago.
+    pub async fn stop_tasks(&self) {
+        let stop = |ecs: &mut Ecs, now: Tick| {
+            let state = ecs.state().clone();
+            for task in state.tasks.values().filter(|task| !task.is_stopped()) {
+                // Whatever is refused stops already.
+                _ = ecs.stop_task(&task.id, Some("tgprobe has stopped"), true, now);
+            }
+            for key in state.services.keys() {
+                _ = ecs.delete_service(key, true, now);
+            }
+            Ok::<_, Infallible>(())
+        };
+        if self.call(stop).await.is_err() {
+            return;
+        }
+        let state = self.state();
+        let longest = state.tasks.values().filter_map(|task| {
+            let containers = &state.definitions.get(&task.definition)?.blueprint.containers;
+            // One behind the other, if each depends on the next.
+            Some(containers.iter().map(|container| container.stop_timeout.unwrap_or(STOP_TIMEOUT)).sum())
+        });
+        let bound = longest.max().unwrap_or(Duration::ZERO) + GRACE;
+        let mut changes = self.changes();
+        let stopped = async {
+            while !self.state().tasks.values().all(|task| task.is_stopped()) {
+                // The sender lives as long as the view.
+                _ = changes.changed().await;
+            }
+        };
+        tokio::select! {
+            () = stopped => {}
+            () = self.view.clock.sleep(bound) => warn!("Some tasks have not stopped; their processes may live on."),
+        }
     }
 }

@@ -26,9 +26,10 @@ pub use crate::engine::registry::{Listed, Listing};
 pub use crate::engine::rollup::{Counts, fail_open};
 pub use crate::engine::shard::{Key, Status};
 pub use crate::runtime::clock::{Clock, timestamp};
-pub use crate::runtime::journal::{Entry, EventId, Journal, Resume};
+pub use crate::runtime::journal::{Entry, EventId, Journal, Resume, Told, Transition};
 pub use crate::runtime::record::{Lookup, Record};
 pub use crate::runtime::slots::{Records, Slots};
+pub use crate::runtime::telemetry::ecs::{CheckStats, EcsStats};
 pub use crate::runtime::telemetry::{GroupStats, Histogram, ShardStats, StoreStats};
 
 use crate::model::ecs;
@@ -52,7 +53,7 @@ pub struct ConfigStatus {
 pub struct View {
     /// The clock all moments in here were read from.
     pub clock: Clock,
-    /// Transitions, in order.
+    /// What happened, in order.
     pub journal: Journal,
     /// The latest attempt to take a new configuration.
     pub config: ConfigStatus,
@@ -60,6 +61,8 @@ pub struct View {
     pub shard_stats: Vec<Arc<ShardStats>>,
     /// What has been counted of the store.
     pub store: StoreStats,
+    /// What has been counted of checks of containers.
+    pub ecs_stats: EcsStats,
     listings: ArcSwap<BTreeMap<GroupName, Arc<Listing>>>,
     group_stats: ArcSwap<BTreeMap<GroupName, Arc<GroupStats>>>,
     ecs: ArcSwapOption<ecs::state::State>,
@@ -80,6 +83,7 @@ impl View {
             config: ConfigStatus::default(),
             shard_stats: (0..shards).map(|_| Arc::default()).collect(),
             store: StoreStats::default(),
+            ecs_stats: EcsStats::default(),
             listings: ArcSwap::default(),
             group_stats: ArcSwap::default(),
             ecs: ArcSwapOption::empty(),

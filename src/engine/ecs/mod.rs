@@ -10,6 +10,7 @@
 
 pub mod action;
 pub mod refusal;
+mod services;
 pub mod wish;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -17,11 +18,10 @@ use std::sync::Arc;
 
 use crate::engine::ecs::action::{Action, Report};
 use crate::engine::ecs::refusal::Refusal;
-use crate::engine::ecs::wish::{FileService, ServiceUpdate, TaskWish};
+use crate::engine::ecs::wish::TaskWish;
 use crate::model::arn::Account;
 use crate::model::ecs::definition::{Blueprint, DefinitionId, TaskDefinition};
 use crate::model::ecs::event::Happened;
-use crate::model::ecs::service::{Service, ServiceKey, ServiceSpec};
 use crate::model::ecs::settings::Settings;
 use crate::model::ecs::state::{Cluster, State};
 use crate::model::ecs::task::Task;
@@ -134,43 +134,6 @@ impl Ecs {
         Err(Refusal::Client(String::new()))
     }
 
-    /// Makes a service.
-    ///
-    /// # Errors
-    /// Why it cannot be made.
-    pub fn create_service(&mut self, spec: ServiceSpec, now: Tick) -> Result<Arc<Service>, Refusal> {
-        _ = (spec, now);
-        Err(Refusal::ClusterNotFound)
-    }
-
-    /// Changes a service.
-    ///
-    /// # Errors
-    /// Why it cannot be changed.
-    pub fn update_service(
-        &mut self,
-        key: &ServiceKey,
-        update: ServiceUpdate,
-        now: Tick,
-    ) -> Result<Arc<Service>, Refusal> {
-        _ = (key, update, now);
-        Err(Refusal::ServiceNotFound)
-    }
-
-    /// Deletes a service: its tasks stop, and it is `INACTIVE` once they have.
-    ///
-    /// # Errors
-    /// If there is no such service, or it is scaled above 0 and `force` does not say that this does not matter.
-    pub fn delete_service(
-        &mut self,
-        key: &ServiceKey,
-        force: bool,
-        now: Tick,
-    ) -> Result<Arc<Service>, Refusal> {
-        _ = (key, force, now);
-        Err(Refusal::ServiceNotFound)
-    }
-
     /// Runs tasks that belong to no service.
     ///
     /// # Errors
@@ -202,12 +165,5 @@ impl Ecs {
     pub fn set_tags(&mut self, arn: &str, tags: Tags) -> Result<(), Refusal> {
         _ = (arn, tags);
         Err(Refusal::InvalidParameter(String::new()))
-    }
-
-    /// Makes these services what the file wants; those it no longer wants are deleted, however many tasks they have.
-    /// Says what cannot be: a service of the API's making has the name.
-    pub fn apply_file(&mut self, services: Vec<FileService>, now: Tick) -> Vec<String> {
-        _ = (services, now, self.seed, &self.settings);
-        Vec::new()
     }
 }
