@@ -23,7 +23,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
     ("config", &["model"]),
     ("discovery", &["model"]),
     ("store", &["model"]),
-    ("output", &["model", "runtime::view", "runtime::writer"]),
+    ("output", &["model", "runtime::view", "runtime::writer", "runtime::agent"]),
     ("cli", &["model", "engine", "probe", "runtime", "config", "discovery", "store", "output"]),
 ];
 

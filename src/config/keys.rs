@@ -1,5 +1,7 @@
 //! The one list of keys the file may hold; the reader, the suggestions and the test of the example are made from it.
 
+pub(super) use crate::model::nearest::nearest;
+
 /// The keys of one TOML table.
 #[derive(Debug)]
 pub(super) struct Keys {
@@ -139,18 +141,6 @@ pub(super) fn suggestion(typed: &str, table: &Keys) -> Option<String> {
         });
     }
     nearest(typed, table.keys).map(|key| format!("did you mean `{key}`?"))
-}
-
-/// The candidate that differs from `typed` by few letters, if there is one.
-pub(super) fn nearest<'a>(typed: &str, candidates: &[&'a str]) -> Option<&'a str> {
-    // No key is near this long; comparing takes time in proportion to the product of both lengths.
-    if typed.len() > 64 {
-        return None;
-    }
-    let typed = typed.to_ascii_lowercase();
-    let distance = |key: &&str| strsim::osa_distance(&typed, &key.to_ascii_lowercase());
-    let near = candidates.iter().copied().min_by_key(distance)?;
-    (distance(&near) <= (near.len() / 3).max(1)).then_some(near)
 }
 
 /// A key without case, separators, and the prefix and units of AWS's API.

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::watch;
 
 pub use crate::engine::machine::Streak;
@@ -32,6 +32,7 @@ pub use crate::runtime::slots::{Records, Slots};
 pub use crate::runtime::telemetry::ecs::{CheckStats, EcsStats};
 pub use crate::runtime::telemetry::{GroupStats, Histogram, ShardStats, StoreStats};
 
+use crate::model::ecs;
 use crate::model::health::{Reason, State, TargetHealth};
 use crate::model::target::TargetDescription;
 use crate::model::target_group::GroupName;
@@ -64,6 +65,7 @@ pub struct View {
     pub ecs_stats: EcsStats,
     listings: ArcSwap<BTreeMap<GroupName, Arc<Listing>>>,
     group_stats: ArcSwap<BTreeMap<GroupName, Arc<GroupStats>>>,
+    ecs: ArcSwapOption<ecs::state::State>,
     shards: Vec<Arc<Published>>,
     version: watch::Sender<u64>,
     ready: AtomicBool,
@@ -84,6 +86,7 @@ impl View {
             ecs_stats: EcsStats::default(),
             listings: ArcSwap::default(),
             group_stats: ArcSwap::default(),
+            ecs: ArcSwapOption::empty(),
             shards: (0..shards).map(|_| Arc::default()).collect(),
             version: watch::Sender::new(0),
             ready: AtomicBool::new(false),
@@ -100,6 +103,25 @@ impl View {
             groups: self.listings.load_full(),
             shards: self.shards.iter().map(|shard| shard.records()).collect(),
         }
+    }
+
+    /// Clusters, services and tasks as they were at one moment; none where no tasks are run here.
+    #[must_use]
+    pub fn ecs(&self) -> Arc<ecs::state::State> {
+        self.ecs.load_full().unwrap_or_default()
+    }
+
+    /// Whether tasks are run here: whether there is an agent.
+    #[must_use]
+    pub fn ecs_on(&self) -> bool {
+        self.ecs.load().is_some()
+    }
+
+    /// Makes `state` what readers see of clusters, services and tasks. For the agent alone.
+    pub fn publish_ecs(&self, state: Arc<ecs::state::State>) {
+        self.ecs_stats.retain(&state);
+        self.ecs.store(Some(state));
+        self.bump();
     }
 
     /// Waits until the shards have published these registrations, or have ended them.
