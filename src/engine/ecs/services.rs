@@ -160,6 +160,7 @@ impl Ecs {
         let mut service = Service::clone(before);
         service.spec = spec;
         if rescaled {
+            service.steady = false;
             if let Some(newest) = service.deployments.first_mut() {
                 (newest.desired_count, newest.updated_at) = (service.spec.desired_count, now);
             }
@@ -192,11 +193,7 @@ impl Ecs {
     }
 
     /// Whether there can be a service of this definition, behind these target groups.
-    fn fits(
-        &self,
-        definition: &DefinitionId,
-        balancers: &[LoadBalancer],
-    ) -> Result<(), Refusal> {
+    fn fits(&self, definition: &DefinitionId, balancers: &[LoadBalancer]) -> Result<(), Refusal> {
         let definition = self.state.definitions.get(definition);
         let Some(definition) = definition else {
             return Err(Refusal::Client("TaskDefinition not found.".to_owned()));

@@ -11,7 +11,12 @@ use crate::model::tick::Tick;
 
 impl Ecs {
     /// Starts a deployment of what the service's specification says. Of an older one only what runs is kept.
-    pub(super) fn begin_deployment(&mut self, service: &mut Service, rolls_back: Option<Box<str>>, now: Tick) {
+    pub(super) fn begin_deployment(
+        &mut self,
+        service: &mut Service,
+        rolls_back: Option<Box<str>>,
+        now: Tick,
+    ) {
         for older in &mut service.deployments {
             let runs = |task: &&Arc<Task>| is_running_of(task, &older.id);
             let running = self.state.tasks_of(&service.spec.key).filter(runs).count();

@@ -107,7 +107,11 @@ impl Memory {
 
     /// How many replacements are still to come, which from here on have.
     pub(super) fn pay(&mut self, key: &ServiceKey) -> usize {
-        if self.owed.contains_key(key) { Arc::make_mut(&mut self.owed).remove(key).unwrap_or_default() } else { 0 }
+        if self.owed.contains_key(key) {
+            Arc::make_mut(&mut self.owed).remove(key).unwrap_or_default()
+        } else {
+            0
+        }
     }
 
     /// Forgets the tasks that are not there.

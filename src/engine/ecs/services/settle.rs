@@ -27,7 +27,9 @@ impl Turn<'_> {
                 self.memory.set_replacement(&task.id, false);
             }
         }
-        let steady = self.service.deployments.len() == 1
+        let newest = self.service.deployments.first().map(|newest| &newest.id);
+        let steady = !self.service.deployments.is_empty()
+            && wanted.iter().all(|task| Some(&task.deployment) == newest)
             && self.service.deployments[0].rollout != RolloutState::Failed
             && wanted.len() == desired
             && wanted.iter().all(|task| task.standing == Standing::Good)
@@ -44,6 +46,7 @@ impl Turn<'_> {
         let now = self.now;
         if self.service.deployments[0].rollout == RolloutState::InProgress {
             self.changing(|ecs, service| ecs.complete(service, now));
+            Arc::make_mut(&mut self.service).deployments.truncate(1);
         }
         let text = message::steady(&self.name());
         let said = self.service.events.iter().find(|event| *event.message == *text);
@@ -67,9 +70,13 @@ impl Turn<'_> {
 
     /// Drops the older deployments that have no tasks left but such as drain.
     fn drop_older(&mut self, facts: &[Facts], leaving: &[Box<str>]) {
-        let newest = self.service.deployments.first().map(|newest| newest.id.clone());
+        let Some(newest) = self.service.deployments.first() else { return };
+        // What is being rolled back is shown until that is done.
+        let failed = newest.rolls_back.clone().filter(|_| newest.rollout != RolloutState::Completed);
+        let newest = newest.id.clone();
         let stays = |id: &Box<str>| {
-            Some(id) == newest.as_ref()
+            *id == newest
+                || Some(id) == failed.as_ref()
                 || leaving.contains(id)
                 || facts.iter().any(|task| task.wanted && task.deployment == *id)
         };

@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU8;
 use std::time::Duration;
 
-use crate::engine::ecs::action::{Action, ContainerKey, Found, Report, StartError, StartErrorKind, TargetSeen};
+use crate::engine::ecs::action::{
+    Action, ContainerKey, Found, Report, StartError, StartErrorKind, TargetSeen,
+};
 use crate::engine::ecs::services::samples;
 use crate::engine::ecs::wish::ServiceUpdate;
 use crate::engine::ecs::{Ecs, Tags};
@@ -222,11 +224,19 @@ impl World {
 
     /// Has the checks of a task, or its target, fail or pass from here on.
     fn make_sick(&mut self, id: &TaskId, sick: bool) {
-        if sick { self.sick.insert(id.clone()) } else { self.sick.remove(id) };
+        if sick {
+            self.sick.insert(id.clone())
+        } else {
+            self.sick.remove(id)
+        };
     }
 
     fn make_unreached(&mut self, id: &TaskId, unreached: bool) {
-        if unreached { self.unreached.insert(id.clone()) } else { self.unreached.remove(id) };
+        if unreached {
+            self.unreached.insert(id.clone())
+        } else {
+            self.unreached.remove(id)
+        };
         let health = self.health_of(id);
         self.targets(id, Some(health));
     }

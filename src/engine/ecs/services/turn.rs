@@ -30,12 +30,7 @@ pub(super) struct Turn<'a> {
 
 impl<'a> Turn<'a> {
     /// A look at the service of this name.
-    pub(super) fn of(
-        ecs: &'a mut Ecs,
-        memory: &'a mut Memory,
-        key: &ServiceKey,
-        now: Tick,
-    ) -> Option<Self> {
+    pub(super) fn of(ecs: &'a mut Ecs, memory: &'a mut Memory, key: &ServiceKey, now: Tick) -> Option<Self> {
         let service = Arc::clone(ecs.state.services.get(key)?);
         Some(Self { ecs, memory, service, now })
     }
@@ -96,8 +91,7 @@ impl<'a> Turn<'a> {
             if !news.deregistered.is_empty() {
                 *draining.entry(facts.deployment.clone()).or_default() += 1;
             }
-            for (arns, counts) in
-                [(news.registered, &mut registered), (news.deregistered, &mut deregistered)]
+            for (arns, counts) in [(news.registered, &mut registered), (news.deregistered, &mut deregistered)]
             {
                 for arn in arns {
                     *counts.entry(arn).or_insert(0_usize) += 1;

@@ -16,10 +16,7 @@ fn a_new_revision_takes_over_task_by_task() {
     let before = world.said().len();
     world.deploy(2);
     let statuses = world.service().deployments.iter().map(|it| (it.definition.revision, it.rollout));
-    assert_eq!(
-        statuses.collect::<Vec<_>>(),
-        [(2, RolloutState::InProgress), (1, RolloutState::Completed)]
-    );
+    assert_eq!(statuses.collect::<Vec<_>>(), [(2, RolloutState::InProgress), (1, RolloutState::Completed)]);
     world.wait(10);
     assert_eq!(
         world.said_since(before),

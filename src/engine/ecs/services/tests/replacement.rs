@@ -18,7 +18,8 @@ fn a_service_starts_registers_and_is_steady() {
         world.said(),
         [
             "has started 2 tasks: (task t1) (task t2).",
-            "registered 2 targets in arn",
+            "registered 1 targets in arn",
+            "registered 1 targets in arn",
             "(deployment d1) deployment completed.",
             "has reached a steady state.",
         ]
@@ -111,10 +112,7 @@ fn an_unhealthy_target_has_its_task_replaced() {
     world.make_unreached(&first, true);
     world.wait(10);
     let said = world.said_since(before);
-    assert_eq!(
-        said[2],
-        "(task t1) (port 80) is unhealthy in arn due to (reason Health checks failed)."
-    );
+    assert_eq!(said[2], "(task t1) (port 80) is unhealthy in arn due to (reason Health checks failed).");
     let reason = "Task failed ELB health checks in (target-group arn)";
     assert_eq!(world.task(&first).stopped_reason.as_deref(), Some(reason));
 }

@@ -1,10 +1,15 @@
 //! How often tasks are started.
 
 use super::*;
+use crate::model::ecs::task::TaskStatus;
 
 /// Seconds between the starts of the service's tasks.
 fn gaps(world: &World) -> Vec<u64> {
-    let made: Vec<Tick> = world.all().iter().map(|task| task.created_at).collect();
+    let made = world.happened.iter().filter_map(|happened| match &happened.what {
+        What::Task(task) if task.last_status == TaskStatus::Provisioning => Some(task.created_at),
+        What::Task(_) | What::Health(_) | What::Service { .. } | What::Deployment { .. } => None,
+    });
+    let made: Vec<Tick> = made.collect();
     made.windows(2).map(|pair| pair[1].since(pair[0]).as_secs()).collect()
 }
 
