@@ -22,6 +22,7 @@ use crate::cli::{access, logging, term};
 use crate::config::{self, Config, Errors, Journal, Server};
 use crate::discovery::file;
 use crate::model::desired::Desired;
+use crate::output::ecs;
 use crate::output::elbv2::Api;
 use crate::output::guard::Guard;
 use crate::output::metrics::Metrics;
@@ -219,6 +220,7 @@ pub async fn start(config: Config, followed: Option<Followed>) -> Result<Running
         view: Arc::clone(&view),
         reload: reload(asks.clone()),
         guard,
+        ecs: ecs::Api::new(Arc::clone(&view), server.account.clone(), None),
         elbv2: Api::new(Arc::clone(&view), writer.clone(), server.targets_per_target_group),
         writer: writer.clone(),
         targets_per_group: server.targets_per_target_group,

@@ -9,7 +9,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path, Query, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
@@ -17,6 +17,7 @@ use axum::routing::{get, post};
 use crate::model::credential::Access;
 use crate::model::past::History;
 use crate::model::target;
+use crate::output::ecs;
 use crate::output::elbv2::error::ApiError;
 use crate::output::elbv2::{self, Api, Call};
 use crate::output::guard::{self, Guard, is_aws_call};
@@ -41,6 +42,8 @@ pub struct App {
     pub guard: Guard,
     /// The ELBv2 API.
     pub elbv2: Api,
+    /// The ECS API.
+    pub ecs: ecs::Api,
     /// Where wishes go.
     pub writer: Writer,
     /// Targets that may be registered in a group through the APIs.
@@ -108,7 +111,10 @@ async fn admit(State(app): Shared, request: Request, next: Next) -> Response {
     });
     match admitted {
         Ok(()) => next.run(request).await,
-        // Clients of AWS understand only its own form.
+        // Clients of AWS understand only its own forms.
+        Err((_, _, message)) if is_aws_call(method, uri) && ecs::is_call(headers) => {
+            ecs::refuse(&app.ecs, &ecs::error::ApiError::access_denied(message))
+        }
         Err((status, _, message)) if is_aws_call(method, uri) => {
             elbv2::refuse(&app.elbv2, &ApiError::with_status(status, "AccessDenied", message))
         }
@@ -124,8 +130,11 @@ async fn root(state: Shared, request: Request) -> Response {
     }
 }
 
-/// A call of the ELBv2 API.
+/// A call of the ELBv2 API, or, with the header of AWS's JSON protocol, of the ECS API.
 async fn aws(State(app): Shared, request: Request) -> Response {
+    if request.method() == Method::POST && ecs::is_call(request.headers()) {
+        return ecs_call(&app, request).await;
+    }
     let call = match Call::read(request, &app.view).await {
         Ok(call) => call,
         Err(error) => return elbv2::refuse(&app.elbv2, &error),
@@ -139,6 +148,17 @@ async fn aws(State(app): Shared, request: Request) -> Response {
             let error = ApiError::with_status(error.status(), error.code(), error.message());
             elbv2::refuse(&app.elbv2, &error)
         }
+    }
+}
+
+async fn ecs_call(app: &App, request: Request) -> Response {
+    let call = match ecs::Call::read(request, &app.view).await {
+        Ok(call) => call,
+        Err(error) => return ecs::refuse(&app.ecs, &error),
+    };
+    match app.guard.admit_aws(&call.parts, &call.body, app.view.clock.wall()) {
+        Ok(guard::Caller { access, .. }) => ecs::answer(&app.ecs, &call, access == Access::ReadWrite).await,
+        Err(error) => ecs::refuse(&app.ecs, &error.into()),
     }
 }
 
