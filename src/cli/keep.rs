@@ -27,7 +27,7 @@ use crate::cli::keep::recorder::Recorder;
 use crate::cli::keep::thread::Ask;
 use crate::model::arn::Account;
 use crate::model::change::Change;
-use crate::model::ecs::state::Difference;
+use crate::model::ecs::state::{Difference, State};
 use crate::model::past::History;
 use crate::model::target_group::GroupName;
 use crate::runtime::agent::EcsKeeper;
@@ -45,7 +45,7 @@ const LAST_WRITE: Duration = Duration::from_secs(5);
 /// A store in use.
 #[derive(Debug)]
 pub struct Keep {
-    /// What was known of services and tasks; taken by whoever runs them.
+    /// What was known of services and tasks at the start, and by which name their containers know whose they are.
     pub ecs: EcsKept,
     view: Arc<View>,
     asks: mpsc::Sender<Ask>,
@@ -128,7 +128,7 @@ impl Keep {
     /// What keeps services and tasks.
     #[must_use]
     pub fn ecs_keeper(&self) -> impl EcsKeeper + use<> {
-        Durable { asks: self.asks.clone() }
+        EcsDurable { kept: self.ecs.state.clone(), asks: self.asks.clone() }
     }
 
     /// The journal of transitions, from before the start too.
@@ -168,7 +168,7 @@ impl Keep {
     }
 }
 
-/// Has the thread write what the APIs change, and what becomes of tasks.
+/// Has the thread write what the APIs change.
 #[derive(Clone, Debug)]
 struct Durable {
     asks: mpsc::Sender<Ask>,
@@ -182,7 +182,18 @@ impl Keeper for Durable {
     }
 }
 
-impl EcsKeeper for Durable {
+/// Has the thread write what becomes of services and tasks.
+#[derive(Clone, Debug)]
+struct EcsDurable {
+    kept: State,
+    asks: mpsc::Sender<Ask>,
+}
+
+impl EcsKeeper for EcsDurable {
+    fn kept(&self) -> State {
+        self.kept.clone()
+    }
+
     async fn keep(&self, difference: Difference, durable: bool) -> Result<(), String> {
         let (done, answer) = oneshot::channel();
         _ = self.asks.send(Ask::Ecs(difference, durable, done)).await;

@@ -17,6 +17,8 @@ use crate::output::json::{refused, time};
 use crate::output::routes::{App, Named};
 
 pub mod obstacle;
+#[cfg(test)]
+pub(crate) mod sample;
 mod service;
 mod task;
 #[cfg(test)]

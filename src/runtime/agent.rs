@@ -49,6 +49,9 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// Where clusters, services and tasks are kept so that they survive the process.
 pub trait EcsKeeper: Send + Sync + 'static {
+    /// What it has from before the start.
+    fn kept(&self) -> State;
+
     /// Keeps what differs, all or none of it. With `durable` not even a power cut takes it back; without, the process may
     /// end and the machine may not.
     ///
@@ -58,6 +61,10 @@ pub trait EcsKeeper: Send + Sync + 'static {
 }
 
 impl EcsKeeper for InMemory {
+    fn kept(&self) -> State {
+        State::default()
+    }
+
     async fn keep(&self, _: Difference, _: bool) -> Result<(), String> {
         Ok(())
     }
@@ -84,8 +91,7 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Starts the task on the calling runtime. `ecs` holds what is known from before the start, which `keeper` keeps
-    /// already.
+    /// Starts the task on the calling runtime. `ecs` has taken up what the keeper has kept.
     #[must_use]
     pub fn start(
         ecs: Ecs,

@@ -21,8 +21,7 @@ fn key() -> ServiceKey {
     ServiceKey { cluster: "default".into(), name: "web".into() }
 }
 
-#[test]
-fn a_task_is_told_as_aws_does_and_without_its_health() {
+fn stopped() -> Task {
     let container = Container {
         name: "app".into(),
         uuid: "u".into(),
@@ -38,7 +37,7 @@ fn a_task_is_told_as_aws_does_and_without_its_health() {
         }],
         ..Container::default()
     };
-    let task = Task {
+    Task {
         id: "0f".into(),
         cluster: "default".into(),
         definition: DefinitionId { family: "web".into(), revision: 2 },
@@ -55,7 +54,11 @@ fn a_task_is_told_as_aws_does_and_without_its_health() {
         stopped_reason: Some("Task failed container health checks".into()),
         containers: vec![container],
         ..Task::default()
-    };
+    }
+}
+
+#[test]
+fn a_task_is_told_as_aws_does_and_without_its_health() {
     let arn = "arn:aws:ecs:us-east-1:000000000000:task/default/0f";
     let expected = json!({
         "version": "0",
@@ -94,7 +97,7 @@ fn a_task_is_told_as_aws_does_and_without_its_health() {
             "version": 5,
         },
     });
-    assert_eq!(told(What::Task(Arc::new(task))), expected);
+    assert_eq!(told(What::Task(Arc::new(stopped()))), expected);
 }
 
 #[test]

@@ -1,142 +1,18 @@
 //! A service on its way, and what is said of it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::sample::{definition, healthy, service, task};
 use super::*;
 use crate::model::arn::Account;
-use crate::model::ecs::check::{CheckCommand, ContainerCheck};
-use crate::model::ecs::definition::{Blueprint, ContainerDefinition, DefinitionId, TaskDefinition};
 use crate::model::ecs::health::{CheckResult, HealthStatus};
 use crate::model::ecs::service as model;
-use crate::model::ecs::service::{
-    CircuitBreaker, DeploymentConfiguration, RolloutState, ServiceSpec, ServiceStatus, Threshold,
-};
+use crate::model::ecs::service::{CircuitBreaker, RolloutState, Threshold};
 use crate::model::ecs::task as model_task;
-use crate::model::ecs::task::{Connectivity, Container, Membership, Registration, TaskStatus, TaskTarget};
+use crate::model::ecs::task::{Connectivity, Membership, Registration, TaskStatus};
 use crate::model::tick::Tick;
-
-const ARN: &str = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/web/0123456789abcdef";
-
-fn key() -> ServiceKey {
-    ServiceKey { cluster: "default".into(), name: "web".into() }
-}
-
-fn definition() -> DefinitionId {
-    DefinitionId { family: "web".into(), revision: 2 }
-}
-
-/// A service with one deployment and one task, healthy in every way.
-fn healthy() -> state::State {
-    let check = ContainerCheck {
-        command: CheckCommand::Shell(["true".into()].into()),
-        interval: Duration::from_secs(30),
-        timeout: Duration::from_secs(5),
-        retries: 3.try_into().unwrap(),
-        start_period: Duration::ZERO,
-    };
-    let container = |name: &str, check| ContainerDefinition {
-        name: name.into(),
-        essential: true,
-        check,
-        ..ContainerDefinition::default()
-    };
-    let blueprint = Blueprint {
-        family: "web".into(),
-        containers: vec![container("app", Some(check)), container("sidecar", None)],
-        ..Blueprint::default()
-    };
-    let revision = TaskDefinition {
-        id: definition(),
-        registered: Tick(1),
-        deregistered: None,
-        blueprint,
-        tags: [].into(),
-    };
-    let mut state = state::State::default();
-    state.definitions.insert(definition(), Arc::new(revision));
-    state.services.insert(key(), Arc::new(service()));
-    state.tasks.insert("0f".into(), Arc::new(task()));
-    state
-}
-
-fn service() -> model::Service {
-    let circuit_breaker = CircuitBreaker { enable: true, ..CircuitBreaker::default() };
-    let spec = ServiceSpec {
-        key: key(),
-        definition: definition(),
-        desired_count: 1,
-        daemon: false,
-        load_balancers: Vec::new(),
-        deployment: DeploymentConfiguration {
-            maximum_percent: 200,
-            minimum_healthy_percent: 100,
-            circuit_breaker,
-        },
-        grace_period: Duration::ZERO,
-        launch_type: "EC2".into(),
-        tags: [].into(),
-        client_token: None,
-        in_file: false,
-    };
-    let primary = model::Deployment {
-        id: "ecs-svc/2".into(),
-        definition: definition(),
-        load_balancers: Vec::new(),
-        desired_count: 1,
-        failed_tasks: 0,
-        has_run: true,
-        created_at: Tick(1_000),
-        updated_at: Tick(2_000),
-        rollout: RolloutState::Completed,
-        rollout_reason: "ECS deployment ecs-svc/2 completed.".into(),
-        rolls_back: None,
-    };
-    model::Service {
-        spec,
-        status: ServiceStatus::Active,
-        created_at: Tick(1_000),
-        deployments: vec![primary],
-        last_completed: None,
-        events: [].into(),
-        steady: false,
-        failed_starts: 0,
-        throttled_until: None,
-        replaced: 0,
-    }
-}
-
-fn task() -> model_task::Task {
-    let container = |name: &str, health| Container {
-        name: name.into(),
-        last_status: model_task::ContainerStatus::Running,
-        health,
-        ..Container::default()
-    };
-    model_task::Task {
-        id: "0f".into(),
-        cluster: "default".into(),
-        definition: definition(),
-        service: Some(Membership { service: "web".into(), deployment: "ecs-svc/2".into() }),
-        last_status: TaskStatus::Running,
-        health: HealthStatus::Healthy,
-        containers: vec![
-            container("app", HealthStatus::Healthy),
-            container("sidecar", HealthStatus::Unknown),
-        ],
-        targets: vec![TaskTarget {
-            arn: ARN.into(),
-            id: "127.0.0.1".into(),
-            port: 80,
-            registration: Registration::Registered,
-            state: "healthy".into(),
-            description: "".into(),
-        }],
-        ..model_task::Task::default()
-    }
-}
 
 /// What the task waits for once it is changed.
 #[track_caller]

@@ -1,8 +1,8 @@
 //! What the rules ask of the runtime is done here, beside the agent's task, and told to it when it is done.
 //!
-//! While the runtime cannot be reached nothing is asked of it but what runs there; what was asked of it and has no answer
-//! is asked again once it can be reached. All of it may be asked twice: what has ended ends no more, and a container that
-//! was started after all is found.
+//! While the runtime cannot be reached nothing is asked of it but what runs there. Then the rules go on from what was
+//! found: a start without an answer is theirs to ask for again. The end of a container, once it is wished for, is asked
+//! for until there is an answer; what has ended ends no more.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -50,13 +50,11 @@ pub(super) enum Told {
 }
 
 /// Whether the runtime can be reached, as far as is known.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Link {
     up: bool,
     /// How often it was lost.
     losses: u64,
-    /// What was found when it was last reached.
-    found: Arc<BTreeSet<ContainerKey>>,
 }
 
 /// Those that work for the agent's task.
@@ -105,9 +103,10 @@ impl<R: Runtime> Hands<R> {
         match action {
             Action::Start(container) => {
                 let (worker, room) = (self.worker.clone(), Arc::clone(&self.starts));
+                let link = *self.link.borrow();
                 self.spawn(async move {
                     let _place = room.acquire().await;
-                    worker.start(container).await;
+                    worker.start(container, link).await;
                 });
             }
             Action::Terminate(_, id) => self.end(Ending::Terminate, vec![id]),
@@ -160,7 +159,7 @@ impl<R: Runtime> Hands<R> {
 
     /// The runtime could not be reached: whether that is news.
     pub(super) fn lost(&mut self, losses: u64) -> bool {
-        let Link { up, losses: known, .. } = *self.link.borrow();
+        let Link { up, losses: known } = *self.link.borrow();
         if known != losses || !up {
             // Until it has been reached once, whoever looks tells of it.
             return known == losses && losses == 0;
@@ -178,10 +177,7 @@ impl<R: Runtime> Hands<R> {
         for container in found.iter().filter(|container| container.ended.is_none()) {
             self.watch(container.key.clone(), container.runtime_id.clone());
         }
-        self.link.send_modify(|link| {
-            link.up = true;
-            link.found = Arc::new(found.iter().map(|container| container.key.clone()).collect());
-        });
+        self.link.send_modify(|link| link.up = true);
     }
 
     fn look(&mut self) {
@@ -297,23 +293,18 @@ impl<R: Runtime> Worker<R> {
         }
     }
 
-    async fn start(mut self, container: StartContainer) {
-        let key = &container.key;
-        while let Some(losses) = self.reachable().await {
-            match self.try_start(&container).await {
-                Ok(Ok(started)) => return self.tell(Told::Started(key.clone(), started)).await,
-                Ok(Err(error)) => {
-                    return self.tell(Told::Report(Report::NotStarted(key.clone(), error))).await;
-                }
-                Err(unreachable) => {
-                    let back = self.lost(losses, unreachable).await;
-                    // It has started after all, and the rules have heard of it with all the others.
-                    if back.is_none() || self.link.borrow().found.contains(key) {
-                        return;
-                    }
-                }
-            }
+    async fn start(self, container: StartContainer, asked: Link) {
+        let now = *self.link.borrow();
+        if !now.up || now.losses != asked.losses {
+            return;
         }
+        let key = container.key.clone();
+        let told = match self.try_start(&container).await {
+            Ok(Ok(started)) => Told::Started(key, started),
+            Ok(Err(error)) => Told::Report(Report::NotStarted(key, error)),
+            Err(Unreachable(why)) => Told::Lost(now.losses, why),
+        };
+        self.tell(told).await;
     }
 
     async fn try_start(
@@ -332,7 +323,7 @@ impl<R: Runtime> Worker<R> {
     }
 
     async fn probe(self, serial: u64, probe: Probe) {
-        let Link { up, losses, .. } = *self.link.borrow();
+        let Link { up, losses } = *self.link.borrow();
         let started = self.clock.now();
         let answer =
             if up { self.runtime.probe(&probe).await } else { Err(Unreachable("it was lost".to_owned())) };

@@ -12,7 +12,7 @@ use crate::engine::ecs::Ecs;
 use crate::engine::ecs::action::{Action, Report, StartContainer, StartError, StartErrorKind};
 use crate::model::ecs::event::Happened;
 use crate::model::ecs::state::{Difference, State};
-use crate::model::ecs::task::{Connectivity, Registration, TaskTarget};
+use crate::model::ecs::task::Connectivity;
 use crate::model::tick::Tick;
 use crate::runtime::agent::hands::{Hands, Told};
 use crate::runtime::agent::targets::{self, Answer, Order};
@@ -70,32 +70,28 @@ struct Inbox {
 }
 
 impl<R: Runtime, K: EcsKeeper> Task<R, K> {
-    pub(super) fn new(ecs: Ecs, (runtime, keeper): (R, K), writer: Writer, view: Arc<View>) -> Self {
+    pub(super) fn new(
+        ecs: Ecs,
+        (runtime, keeper): (R, K),
+        writer: Writer,
+        view: Arc<View>,
+    ) -> Self {
         let (tell, told) = mpsc::channel(REPORTS);
         let hands = Hands::new(runtime, tell, view.clock);
-        let kept = ecs.state().clone();
-        // The registrations of tasks that were stopping may not have been ended before the start.
-        let stopping = kept.tasks.values().filter_map(|task| {
-            let drains = |target: &&TaskTarget| target.registration == Registration::Draining;
-            let targets: Vec<_> = task.targets.iter().filter(drains).cloned().collect();
-            let order = Order { task: task.id.clone(), targets, register: false };
-            (!task.is_stopped() && !order.targets.is_empty()).then_some(order)
-        });
-        let orders = stopping.collect();
         Self {
             ecs,
             hands,
             told,
+            kept: keeper.kept(),
             keeper: Arc::new(keeper),
             writer,
             shown: view.ecs(),
             view,
-            kept,
             keeping: None,
             actions: Vec::new(),
             happened: Vec::new(),
             held: Vec::new(),
-            orders,
+            orders: VecDeque::new(),
             ordered: None,
             connected: None,
             patient_until: None,
