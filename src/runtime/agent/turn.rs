@@ -70,12 +70,7 @@ struct Inbox {
 }
 
 impl<R: Runtime, K: EcsKeeper> Task<R, K> {
-    pub(super) fn new(
-        ecs: Ecs,
-        (runtime, keeper): (R, K),
-        writer: Writer,
-        view: Arc<View>,
-    ) -> Self {
+    pub(super) fn new(ecs: Ecs, (runtime, keeper): (R, K), writer: Writer, view: Arc<View>) -> Self {
         let (tell, told) = mpsc::channel(REPORTS);
         let hands = Hands::new(runtime, tell, view.clock);
         Self {
