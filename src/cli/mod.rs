@@ -22,6 +22,7 @@ pub mod keep;
 pub mod logging;
 pub mod progress;
 pub mod register;
+pub mod rollout;
 pub mod serve;
 pub mod sse;
 pub mod status;

@@ -40,7 +40,7 @@ pub(crate) async fn targets(
                     continue;
                 }
                 Step::Back => continue,
-                Step::GroupGone => return Err(gone(group)),
+                Step::Gone => return Err(gone(group)),
             };
             if shown.on(&message).map_err(|fault| fault.into_trouble(client))? {
                 return Err(gone(group));

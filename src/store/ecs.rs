@@ -8,7 +8,6 @@ use std::sync::Arc;
 use rusqlite::{Connection, Result, Row, Transaction, TransactionBehavior, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::model::ecs::definition::{Blueprint, DefinitionId, TaskDefinition};
 use crate::model::ecs::service::{Service, ServiceKey};
