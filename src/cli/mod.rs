@@ -24,6 +24,7 @@ pub mod progress;
 pub mod register;
 pub mod rollout;
 pub mod serve;
+mod services;
 pub mod sse;
 pub mod status;
 pub mod term;
