@@ -6,19 +6,19 @@ use serde_json::Value;
 
 /// What was told under which name.
 #[derive(Default)]
-pub struct Names {
+pub(super) struct Names {
     named: BTreeMap<String, String>,
     counts: BTreeMap<&'static str, u32>,
 }
 
 impl Names {
     /// Parameters with what the names stand for.
-    pub fn given(&self, parameters: &str) -> String {
+    pub(super) fn given(&self, parameters: &str) -> String {
         self.named.iter().fold(parameters.to_owned(), |text, (what, name)| text.replace(name, what))
     }
 
     /// An answer with names in it.
-    pub fn told(&mut self, answer: Value) -> Value {
+    pub(super) fn told(&mut self, answer: Value) -> Value {
         match answer {
             Value::Object(fields) => {
                 let told = fields.into_iter().map(|(key, value)| {

@@ -88,12 +88,7 @@ fn result(exit_code: i32, output: &str) -> CheckResult {
 
 fn of_service(task: Task, deployment: &str) -> Task {
     let member = Membership { service: "web".into(), deployment: deployment.into() };
-    Task {
-        group: "service:web".into(),
-        started_by: Some(deployment.into()),
-        service: Some(member),
-        ..task
-    }
+    Task { group: "service:web".into(), started_by: Some(deployment.into()), service: Some(member), ..task }
 }
 
 fn tasks() -> Vec<Task> {
@@ -115,9 +110,11 @@ fn tasks() -> Vec<Task> {
     let mut starting = of_service(task(3, id("web", 2)), "ecs-svc/2");
     starting.last_status = TaskStatus::Pending;
     starting.started_at = None;
-    starting.containers = vec![
-        Container { name: "app".into(), uuid: "00000000-0000-4000-8000-000000000006".into(), ..Container::default() },
-    ];
+    starting.containers = vec![Container {
+        name: "app".into(),
+        uuid: "00000000-0000-4000-8000-000000000006".into(),
+        ..Container::default()
+    }];
 
     let mut stopped = task(4, id("web", 1));
     stopped.last_status = TaskStatus::Stopped;
@@ -236,7 +233,7 @@ fn services() -> Vec<Service> {
 }
 
 /// A cluster of three services and five tasks, an empty one, and one that was deleted.
-pub fn state() -> State {
+pub(super) fn state() -> State {
     let cluster = |name: &str, inactive| {
         let tags = BTreeMap::from([("env".into(), "dev".into())]);
         (name.into(), Arc::new(Cluster { name: name.into(), inactive, tags }))
@@ -245,7 +242,8 @@ pub fn state() -> State {
     old.deregistered = Some(at(3));
     let mut first = definition("web", 1, false);
     first.deregistered = Some(at(4));
-    let definitions = [old, first, definition("web", 2, false), definition("web", 10, false), definition("vpc", 1, true)];
+    let definitions =
+        [old, first, definition("web", 2, false), definition("web", 10, false), definition("vpc", 1, true)];
     State {
         clusters: [cluster("default", false), cluster("empty", false), cluster("past", true)].into(),
         definitions: definitions.into_iter().map(|one| (one.id.clone(), Arc::new(one))).collect(),

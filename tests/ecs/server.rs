@@ -85,14 +85,14 @@ fn group(name: &str, target_type: TargetType) -> DesiredGroup {
     DesiredGroup { group: Arc::new(group), targets: Vec::new() }
 }
 
-pub struct Server {
+pub(super) struct Server {
     api: Api,
-    pub view: Arc<View>,
+    pub(super) view: Arc<View>,
 }
 
 impl Server {
     /// One whose agent knows nothing yet.
-    pub async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let (view, writer) = Self::groups().await;
         let (settings, account) = (Settings::default(), Account::default());
         let ecs = Ecs::new(settings.clone(), account.clone(), State::default(), 1, view.clock.now());
@@ -101,14 +101,14 @@ impl Server {
     }
 
     /// One that shows what `scene` has set up.
-    pub async fn with_scene() -> Self {
+    pub(super) async fn with_scene() -> Self {
         let server = Self::without_agent().await;
         server.view.publish_ecs(Arc::new(scene::state()));
         server
     }
 
     /// One that runs no tasks.
-    pub async fn without_agent() -> Self {
+    pub(super) async fn without_agent() -> Self {
         let (view, _) = Self::groups().await;
         Self { api: Api::new(Arc::clone(&view), Account::default(), None), view }
     }
@@ -124,14 +124,21 @@ impl Server {
         (view, writer)
     }
 
+    /// The ARN of a target group.
+    pub(super) fn arn(&self, name: &str) -> String {
+        let snapshot = self.view.snapshot();
+        let listing = &snapshot.groups[&GroupName::parse(name).unwrap()];
+        String::from(&*listing.group.description.arn)
+    }
+
     /// One call, of a caller that may write or not: the status of the answer and what it says.
-    pub async fn call(&self, action: &str, parameters: &str, writes: bool) -> (u16, Value) {
+    pub(super) async fn call(&self, action: &str, parameters: &str, writes: bool) -> (u16, Value) {
         let target = format!("AmazonEC2ContainerServiceV20141113.{action}");
         let request = Request::post("/").header("x-amz-target", target);
         self.send(request.body(Body::from(parameters.to_owned())).unwrap(), writes).await
     }
 
-    pub async fn send(&self, request: Request, writes: bool) -> (u16, Value) {
+    pub(super) async fn send(&self, request: Request, writes: bool) -> (u16, Value) {
         let call = Call::read(request, &self.view).await.unwrap();
         let (parts, body) = ecs::answer(&self.api, &call, writes).await.into_parts();
         assert_eq!(parts.headers["content-type"], "application/x-amz-json-1.1");

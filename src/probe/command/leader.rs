@@ -76,6 +76,11 @@ impl Leader {
         unreaped.status
     }
 
+    /// Kills its whole group, and sees to it that it is reaped. To be called on a tokio runtime.
+    pub fn kill(self) {
+        drop(Doomed(Some(self)));
+    }
+
     fn lock(&self) -> MutexGuard<'_, Unreaped> {
         self.child.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,5 +1,7 @@
 //! What runs containers: processes of this host, or a Docker engine.
 
+pub mod process;
+
 use std::fmt;
 
 use crate::engine::ecs::action::{Found, Probe, Report, StartContainer, StartError};
