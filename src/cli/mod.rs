@@ -25,6 +25,7 @@ pub mod register;
 pub mod rollout;
 pub mod run_task;
 pub mod serve;
+mod services;
 pub mod sse;
 pub mod status;
 pub mod term;
