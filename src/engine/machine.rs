@@ -194,8 +194,14 @@ impl Machine {
         self.started = true;
     }
 
-    /// Counts one verdict and returns the transition it caused, if any.
-    pub fn on_outcome(&mut self, outcome: Outcome, settings: &Settings, now: Tick) -> Option<Transition> {
+    /// Counts the verdict of a check that began at `started`, and returns the transition it caused, if any.
+    pub fn on_outcome(
+        &mut self,
+        outcome: Outcome,
+        settings: &Settings,
+        started: Tick,
+        now: Tick,
+    ) -> Option<Transition> {
         // A drain is a promise to the deployer, and what was not asked does not count: no late verdict changes either.
         if self.draining || !self.is_checked(settings) {
             return None;
@@ -205,7 +211,7 @@ impl Machine {
             Outcome::Inconclusive(_) => return None,
             Outcome::Pass => self.count_pass(settings),
             // Nobody asks yet why a target fails that is still starting.
-            Outcome::Fail(_) if self.is_starting(settings, now) => self.stale = false,
+            Outcome::Fail(_) if self.is_starting(settings, started) => self.stale = false,
             Outcome::Fail(failure) => self.count_failure(failure, settings, now),
         }
         self.concluded = true;
@@ -331,9 +337,9 @@ impl Machine {
         }
     }
 
-    /// Whether failures do not count yet.
-    fn is_starting(&self, settings: &Settings, now: Tick) -> bool {
-        self.verdict == Verdict::Initial && !self.passed && now < self.mark + settings.start_period
+    /// Whether failures of checks that began at `started` do not count.
+    fn is_starting(&self, settings: &Settings, started: Tick) -> bool {
+        self.verdict == Verdict::Initial && !self.passed && started < self.mark + settings.start_period
     }
 
     /// When the target becomes stale if no check is conclusive before; `None` if it is or cannot.

@@ -225,7 +225,7 @@ impl Shard {
         let Some(flight) = target.out.take_if(|flight| flight.generation == key.generation) else { return };
         let course = &self.courses[target.course];
         if flight.counts && target.generation == key.generation {
-            let change = target.machine.on_outcome(outcome, &course.settings, now);
+            let change = target.machine.on_outcome(outcome, &course.settings, flight.started, now);
             // Another state may have an earlier deadline.
             target.watched &= change.is_none();
             self.events.extend(change.map(|change| Event::Changed(key, change)));

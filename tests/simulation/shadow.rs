@@ -258,7 +258,7 @@ impl Shadow {
         let before = self.state();
         if flight.counts && job == self.key && self.checked() {
             if self.drain_ends.is_none() {
-                self.count(outcome, now);
+                self.count(outcome, flight.started, now);
             } else if self.is_placed() && outcome == Outcome::Fail(Failure::ConnectRefused) {
                 self.drain_ends = Some(now);
             }

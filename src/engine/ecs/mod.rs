@@ -10,25 +10,49 @@
 
 pub mod action;
 pub mod refusal;
-mod services;
 pub mod wish;
+
+mod address;
+mod adopt;
+mod check;
+mod clusters;
+mod definitions;
+mod dependency;
+mod ids;
+mod life;
+mod reports;
+mod rollup;
+mod run;
+mod schedule;
+mod services;
+mod start;
+mod stop;
+mod targets;
+mod tasks;
+mod tokens;
+mod verdict;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::engine::ecs::action::{Action, Report};
-use crate::engine::ecs::refusal::Refusal;
-use crate::engine::ecs::wish::TaskWish;
+use crate::engine::ecs::action::Action;
+use crate::engine::ecs::adopt::Link;
+use crate::engine::ecs::ids::Ids;
+use crate::engine::ecs::life::Life;
+use crate::engine::ecs::run::Run;
+use crate::engine::ecs::tokens::Tokens;
 use crate::model::arn::Account;
-use crate::model::ecs::definition::{Blueprint, DefinitionId, TaskDefinition};
-use crate::model::ecs::event::Happened;
+use crate::model::ecs::event::{Happened, What};
 use crate::model::ecs::settings::Settings;
-use crate::model::ecs::state::{Cluster, State};
-use crate::model::ecs::task::Task;
+use crate::model::ecs::state::State;
+use crate::model::ecs::task::TaskId;
 use crate::model::tick::Tick;
 
 /// Tags of one resource.
 pub type Tags = BTreeMap<Box<str>, Box<str>>;
+
+/// Stopped tasks that can be asked for: a service whose tasks fail at once must not fill the memory within the hour.
+const STOPPED_KEPT: usize = 10_000;
 
 /// Everything of ECS, and the rules that move it. A copy is cheap, and taking it up again undoes what came after it.
 #[derive(Clone, Debug)]
@@ -36,21 +60,18 @@ pub struct Ecs {
     state: State,
     settings: Arc<Settings>,
     account: Arc<Account>,
-    seed: u64,
+    seed: Ids,
+    link: Link,
+    /// Of every task that is not over.
+    runs: BTreeMap<TaskId, Run>,
+    /// Tasks that are over, by when they were.
+    stopped: VecDeque<(Tick, TaskId)>,
+    tokens: Tokens,
     actions: VecDeque<Action>,
     happened: Vec<Happened>,
 }
 
 impl Ecs {
-    /// Takes up `state`, which is empty or what was kept. Nothing is started before the first [`Report::Inventory`] has
-    /// said what runs already. `seed` is never the same for two processes.
-    #[must_use]
-    pub fn new(settings: Settings, account: Account, state: State, seed: u64, now: Tick) -> Self {
-        _ = now;
-        let (settings, account) = (Arc::new(settings), Arc::new(account));
-        Self { state, settings, account, seed, actions: VecDeque::new(), happened: Vec::new() }
-    }
-
     /// Everything there is now.
     #[must_use]
     pub fn state(&self) -> &State {
@@ -63,20 +84,24 @@ impl Ecs {
         &self.account
     }
 
-    /// Takes in what has happened.
-    pub fn report(&mut self, report: Report, now: Tick) {
-        _ = (report, now);
-    }
-
     /// Does what is due by `now`.
     pub fn tick(&mut self, now: Tick) {
-        _ = now;
+        let due = self.runs.iter().filter(|(_, run)| run.due.is_some_and(|at| at <= now));
+        for id in due.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+            self.with(&id, now, |_| ());
+        }
+        while self.stopped.front().is_some_and(|(at, _)| *at + self.settings.keep_stopped <= now) {
+            self.forget_stopped();
+        }
+        self.schedule(now);
     }
 
     /// When [`Ecs::tick`] has something to do next, if nothing happens before.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Tick> {
-        None
+        let runs = self.runs.values().filter_map(|run| run.due);
+        let forgotten = self.stopped.front().map(|(at, _)| *at + self.settings.keep_stopped);
+        runs.chain(forgotten).chain(self.next_schedule()).min()
     }
 
     /// What is to be done, in order.
@@ -88,82 +113,58 @@ impl Ecs {
     pub fn take_happened(&mut self) -> Vec<Happened> {
         std::mem::take(&mut self.happened)
     }
-}
 
-/// Wishes. Each takes effect at once and whole, or is refused and changes nothing.
-impl Ecs {
-    /// Makes a cluster, or gives the one there is.
-    pub fn create_cluster(&mut self, name: &str, tags: Tags) -> Arc<Cluster> {
-        _ = tags;
-        self.state.clusters.get(name).map_or_else(Default::default, Arc::clone)
+    /// A number below `below`, or 0 where there is none.
+    pub(super) fn random(&mut self, below: usize) -> usize {
+        self.seed.random(below)
     }
 
-    /// Deletes a cluster without services and tasks.
-    ///
-    /// # Errors
-    /// If there is none of this name, or something is in it.
-    pub fn delete_cluster(&mut self, name: &str) -> Result<Arc<Cluster>, Refusal> {
-        _ = name;
-        Err(Refusal::ClusterNotFound)
+    pub(super) fn uuid(&mut self) -> Box<str> {
+        self.seed.uuid()
     }
 
-    /// Registers the next revision of a family.
-    ///
-    /// # Errors
-    /// If there are too many.
-    pub fn register_definition(
-        &mut self,
-        blueprint: Blueprint,
-        tags: Tags,
-        now: Tick,
-    ) -> Result<Arc<TaskDefinition>, Refusal> {
-        _ = (blueprint, tags, now);
-        Err(Refusal::Client(String::new()))
+    /// `ecs-svc/` and 19 digits.
+    pub(super) fn deployment_id(&mut self) -> Box<str> {
+        self.seed.deployment()
     }
 
-    /// Makes a revision `INACTIVE`. Tasks and services that use it go on.
-    ///
-    /// # Errors
-    /// If there is no such revision.
-    pub fn deregister_definition(
-        &mut self,
-        id: &DefinitionId,
-        now: Tick,
-    ) -> Result<Arc<TaskDefinition>, Refusal> {
-        _ = (id, now);
-        Err(Refusal::Client(String::new()))
+    /// Tells of something.
+    pub(super) fn tell(&mut self, what: What, now: Tick) {
+        let id = self.uuid();
+        self.happened.push(Happened { id, at: now, what });
     }
 
-    /// Runs tasks that belong to no service.
-    ///
-    /// # Errors
-    /// Why none of them is run.
-    pub fn run_task(&mut self, wish: TaskWish, now: Tick) -> Result<Vec<Arc<Task>>, Refusal> {
-        _ = (wish, now);
-        Err(Refusal::ClusterNotFound)
+    /// Has something happen to a task that is not over, and then all that has become possible by it. `None` if there is
+    /// no such task.
+    fn with<R>(&mut self, id: &str, now: Tick, happens: impl FnOnce(&mut Life<'_>) -> R) -> Option<R> {
+        let mut life = Life {
+            task: self.state.tasks.get_mut(id)?,
+            run: self.runs.get_mut(id)?,
+            actions: &mut self.actions,
+            happened: &mut self.happened,
+            ids: &mut self.seed,
+            settings: &self.settings,
+            up: self.link == Link::Up,
+            now,
+        };
+        let answer = happens(&mut life);
+        life.advance();
+        if life.task.is_stopped() {
+            self.runs.remove(id);
+            self.stopped.push_back((now, id.into()));
+            if self.stopped.len() > STOPPED_KEPT {
+                self.forget_stopped();
+            }
+        }
+        Some(answer)
     }
 
-    /// Stops a task, after draining it unless `force` says otherwise. One that stops already is given as it is.
-    ///
-    /// # Errors
-    /// If there is no such task.
-    pub fn stop_task(
-        &mut self,
-        id: &str,
-        reason: Option<&str>,
-        force: bool,
-        now: Tick,
-    ) -> Result<Arc<Task>, Refusal> {
-        _ = (id, reason, force, now);
-        Err(Refusal::InvalidParameter("The referenced task was not found.".to_owned()))
-    }
-
-    /// Gives a cluster, service, task or definition other tags.
-    ///
-    /// # Errors
-    /// If there is no resource of this ARN.
-    pub fn set_tags(&mut self, arn: &str, tags: Tags) -> Result<(), Refusal> {
-        _ = (arn, tags);
-        Err(Refusal::InvalidParameter(String::new()))
+    fn forget_stopped(&mut self) {
+        if let Some((_, id)) = self.stopped.pop_front() {
+            self.state.tasks.remove(&id);
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

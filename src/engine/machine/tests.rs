@@ -43,9 +43,9 @@ fn check(settings: Settings, verdicts: &str, states: &str) {
             _ = machine.on_deadline(&settings, now);
         }
         match verdict {
-            '.' => _ = machine.on_outcome(Outcome::Pass, &settings, now),
-            'x' => _ = machine.on_outcome(Outcome::Fail(Failure::ResponseTimeout), &settings, now),
-            '?' => _ = machine.on_outcome(Outcome::Inconclusive(Cause::NoDescriptors), &settings, now),
+            '.' => _ = machine.on_outcome(Outcome::Pass, &settings, now, now),
+            'x' => _ = machine.on_outcome(Outcome::Fail(Failure::ResponseTimeout), &settings, now, now),
+            '?' => _ = machine.on_outcome(Outcome::Inconclusive(Cause::NoDescriptors), &settings, now, now),
             'd' => _ = machine.deregister(&settings, now),
             'r' => _ = machine.reregister(false, &settings, now),
             's' => {
@@ -164,12 +164,12 @@ fn reasons_follow_the_latest_failure() {
     machine.on_start();
     assert_eq!(machine.health(&settings).reason, Some(Reason::ElbInitialHealthChecking));
     for failure in [Failure::ConnectRefused, Failure::StatusMismatch(500)] {
-        _ = machine.on_outcome(Outcome::Fail(failure), &settings, Tick(1));
+        _ = machine.on_outcome(Outcome::Fail(failure), &settings, Tick(1), Tick(1));
     }
     let health = machine.health(&settings);
     assert_eq!(health.reason, Some(Reason::TargetResponseCodeMismatch));
     assert_eq!(health.description().as_deref(), Some("Health checks failed with these codes: [500]"));
-    _ = machine.on_outcome(Outcome::Fail(Failure::ConnectTimeout), &settings, Tick(2));
+    _ = machine.on_outcome(Outcome::Fail(Failure::ConnectTimeout), &settings, Tick(2), Tick(2));
     assert_eq!(machine.health(&settings).reason, Some(Reason::TargetTimeout));
 }
 
@@ -177,9 +177,9 @@ fn reasons_follow_the_latest_failure() {
 fn a_transition_tells_both_states_and_the_moment() {
     let settings = settings(1, 2, 2);
     let mut machine = Machine::new(false, Tick(0));
-    let change = machine.on_outcome(Outcome::Pass, &settings, Tick(7)).unwrap();
+    let change = machine.on_outcome(Outcome::Pass, &settings, Tick(7), Tick(7)).unwrap();
     assert_eq!((change.from, change.to, change.at), (State::Initial, TargetHealth::HEALTHY, Tick(7)));
-    assert_eq!(machine.on_outcome(Outcome::Pass, &settings, Tick(8)), None);
+    assert_eq!(machine.on_outcome(Outcome::Pass, &settings, Tick(8), Tick(8)), None);
     assert_eq!(machine.since(), Tick(7));
 }
 
@@ -232,7 +232,7 @@ fn behind_a_network_load_balancer_every_failure_has_one_reason() {
         let group = crate::model::target_group::TargetGroup::new(name, protocol, 80);
         let settings = Settings { unhealthy_threshold: NonZeroU8::MIN, ..Settings::from(&group) };
         let mut machine = Machine::new(false, Tick(0));
-        machine.on_outcome(Outcome::Fail(failure), &settings, Tick(1)).unwrap().to
+        machine.on_outcome(Outcome::Fail(failure), &settings, Tick(1), Tick(1)).unwrap().to
     };
     use crate::model::protocol::Protocol;
     for protocol in Protocol::ALL {
@@ -298,4 +298,15 @@ fn settings_that_changed_over_a_restart_are_told_at_once() {
     let to = TargetHealth::because(State::Unavailable, Reason::TargetHealthCheckDisabled);
     assert_eq!(change, Some(Transition { from: State::Healthy, to, at: now }));
     assert_eq!(machine.since(), now);
+}
+
+#[test]
+fn what_counts_in_the_start_period_is_when_a_check_began() {
+    let patient = Settings { start_period: Duration::from_secs(20), ..settings(1, 1, 1) };
+    let mut machine = Machine::new(false, Tick(0));
+    let mut fail = |started, ended| {
+        machine.on_outcome(Outcome::Fail(Failure::ResponseTimeout), &patient, Tick(started), Tick(ended))
+    };
+    assert_eq!(fail(19_999, 24_999), None);
+    assert_eq!(fail(20_000, 25_000).map(|change| change.at), Some(Tick(25_000)));
 }

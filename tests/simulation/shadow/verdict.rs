@@ -142,7 +142,7 @@ impl Shadow {
         })
     }
 
-    pub(super) fn count(&mut self, outcome: Outcome, now: Tick) {
+    pub(super) fn count(&mut self, outcome: Outcome, started: Tick, now: Tick) {
         let (check, slow) = (&self.group.health_check, self.group.attributes.unhealthy_draining);
         match outcome {
             Outcome::Inconclusive(_) => return,
@@ -156,7 +156,9 @@ impl Shadow {
                 (self.stale, self.passed) = (false, true);
             }
             // It has time to start in.
-            Outcome::Fail(_) if !self.passed && now < self.began + check.start_period && self.is_new() => {
+            Outcome::Fail(_)
+                if !self.passed && started < self.began + check.start_period && self.is_new() =>
+            {
                 self.stale = false;
             }
             Outcome::Fail(failure) => {
