@@ -222,3 +222,6 @@ impl Agent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use rusqlite::{Connection, Result, Row, Transaction, TransactionBehavior, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::model::ecs::definition::{Blueprint, DefinitionId, TaskDefinition};
 use crate::model::ecs::service::{Service, ServiceKey};
@@ -168,14 +167,10 @@ fn definition(row: &Row<'_>) -> Result<TaskDefinition> {
     Ok(TaskDefinition {
         registered: moment(row, "registered_at")?,
         deregistered: deregistered.map(Tick),
-        blueprint: blueprint(&json(row, "definition")?).map_err(|why| strange("definition", why))?,
+        blueprint: Blueprint::read(&json(row, "definition")?)
+            .map_err(|problems| strange("definition", format!("wrong: {problems}")))?
+            .blueprint,
         tags: json(row, "tags")?,
         id,
     })
-}
-
-pub(super) fn blueprint(told: &Value) -> std::result::Result<Blueprint, String> {
-    let told = told.as_object().ok_or("not an object")?;
-    let family = told.get("family").and_then(Value::as_str).ok_or("without a family")?.into();
-    Ok(Blueprint { family, told: told.clone(), ..Blueprint::default() })
 }

@@ -9,6 +9,7 @@ use crate::engine::ecs::action::{Action, Found};
 use crate::engine::ecs::ids::Ids;
 use crate::engine::ecs::life::Life;
 use crate::engine::ecs::run::{Phase, Probe, Run};
+use crate::engine::ecs::services::Memory;
 use crate::engine::ecs::tokens::Tokens;
 use crate::engine::ecs::verdict::Verdict;
 use crate::model::arn::Account;
@@ -48,6 +49,7 @@ impl Ecs {
             runs: BTreeMap::new(),
             stopped: VecDeque::new(),
             tokens: Tokens::default(),
+            scheduler: Memory::default(),
             actions: VecDeque::new(),
             happened: Vec::new(),
         };

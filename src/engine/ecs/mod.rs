@@ -23,7 +23,6 @@ mod life;
 mod reports;
 mod rollup;
 mod run;
-mod schedule;
 mod services;
 mod start;
 mod stop;
@@ -67,6 +66,7 @@ pub struct Ecs {
     /// Tasks that are over, by when they were.
     stopped: VecDeque<(Tick, TaskId)>,
     tokens: Tokens,
+    scheduler: services::Memory,
     actions: VecDeque<Action>,
     happened: Vec<Happened>,
 }

@@ -19,8 +19,13 @@ use crate::model::failure::Failure;
 use crate::model::outcome::Outcome;
 use crate::model::tick::Tick;
 
+mod adoption;
 mod checks;
 mod dependencies;
+mod restarts;
+mod stopping;
+mod targets;
+mod wishes;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const FAIL: Outcome = Outcome::Fail(Failure::CommandExit(1));

@@ -34,7 +34,10 @@ pub(super) async fn run(view: Arc<View>, told: mpsc::Sender<Told>) {
 }
 
 /// The tasks whose targets fare otherwise than was last told.
-fn news(view: &View, known: &mut BTreeMap<TaskId, Vec<TargetSeen>>) -> Vec<(TaskId, Vec<TargetSeen>)> {
+pub(super) fn news(
+    view: &View,
+    known: &mut BTreeMap<TaskId, Vec<TargetSeen>>,
+) -> Vec<(TaskId, Vec<TargetSeen>)> {
     let state = view.ecs();
     let watched: Vec<&Arc<Task>> = state.tasks.values().filter(|task| watches(task)).collect();
     known.retain(|id, _| state.tasks.get(id).is_some_and(|task| watches(task)));

@@ -44,6 +44,8 @@ pub(super) struct Task<R, K> {
     view: Arc<View>,
     /// What the keeper has.
     kept: State,
+    /// Whether there is more than that.
+    unkept: bool,
     /// What is being kept without anybody waiting for it, and how it goes.
     keeping: Option<(State, JoinHandle<Result<(), String>>)>,
     /// What readers see.
@@ -82,6 +84,7 @@ impl<R: Runtime, K: EcsKeeper> Task<R, K> {
             writer,
             shown: view.ecs(),
             view,
+            unkept: false,
             keeping: None,
             actions: Vec::new(),
             happened: Vec::new(),
@@ -142,8 +145,9 @@ impl<R: Runtime, K: EcsKeeper> Task<R, K> {
 
     /// When there is something to do even if nothing comes.
     fn wake(&self, now: Tick) -> Option<Tick> {
-        let unkept = self.keeping.is_none() && !Difference::between(&self.kept, self.ecs.state()).is_empty();
-        let waits = unkept || !self.held.is_empty() || (self.ordered.is_none() && !self.orders.is_empty());
+        let waits = (self.unkept && self.keeping.is_none())
+            || !self.held.is_empty()
+            || (self.ordered.is_none() && !self.orders.is_empty());
         let again = waits.then(|| self.patient_until.unwrap_or(now));
         let due = [self.ecs.next_deadline(), again].into_iter().flatten().min()?;
         Some(due.max(now + BREATH))
@@ -275,11 +279,10 @@ impl<R: Runtime, K: EcsKeeper> Task<R, K> {
 
     /// Has what is only seen be written, without waiting for it.
     fn keep_in_passing(&mut self, now: Tick) {
-        if self.keeping.is_some() || self.patient_until.is_some_and(|until| now < until) {
-            return;
-        }
         let difference = Difference::between(&self.kept, self.ecs.state());
-        if !difference.is_empty() && !self.has_new_tasks() {
+        self.unkept = !difference.is_empty();
+        let later = self.keeping.is_some() || self.patient_until.is_some_and(|until| now < until);
+        if self.unkept && !later && !self.has_new_tasks() {
             let keeper = Arc::clone(&self.keeper);
             let keeping = tokio::spawn(async move { keeper.keep(difference, false).await });
             self.keeping = Some((self.ecs.state().clone(), keeping));

@@ -1,7 +1,7 @@
 //! Services and tasks.
 
 use super::*;
-use crate::model::ecs::definition::{DefinitionId, TaskDefinition};
+use crate::model::ecs::definition::{Blueprint, DefinitionId, TaskDefinition};
 use crate::model::ecs::health::{CheckResult, HealthStatus};
 use crate::model::ecs::service::{
     CircuitBreaker, Deployment, DeploymentConfiguration, LoadBalancer, RolloutState, Service, ServiceEvent,
@@ -29,7 +29,8 @@ fn definition() -> TaskDefinition {
         "family": "web",
         "containerDefinitions": [{ "name": "app", "image": "", "command": ["sleep", "60"], "essential": true }],
     });
-    let blueprint = crate::store::ecs::blueprint(&told).unwrap();
+    let blueprint = Blueprint::read(&told).unwrap().blueprint;
+    assert_eq!(blueprint.containers.len(), 1);
     TaskDefinition { id: id(), registered: NOW, deregistered: Some(LATER), blueprint, tags: pairs() }
 }
 

@@ -40,6 +40,8 @@ pub(super) struct Stop {
     pub(super) task: TaskId,
     /// What is wrong with it; `None` where it is only one too many.
     pub(super) fault: Option<Fault>,
+    /// Whether it goes before its replacement comes.
+    pub(super) first: bool,
 }
 
 /// Tasks to start.
@@ -109,7 +111,7 @@ pub(super) fn decide(
     let mut stops = surplus(capacity, &crews, pick);
     let strays = tasks.iter().filter(|task| task.wanted);
     let strays = strays.filter(|task| deployments.iter().all(|lane| lane.id != task.deployment));
-    stops.extend(strays.map(|task| Stop { task: task.id.clone(), fault: None }));
+    stops.extend(strays.map(|task| Stop { task: task.id.clone(), fault: None, first: false }));
 
     let starts = lacking(deployments, &crews, capacity.upper.saturating_sub(total));
     if starts.is_empty() && stops.is_empty() && stopping == 0 {
@@ -157,7 +159,7 @@ fn surplus(capacity: Capacity, crews: &[Crew<'_>], pick: &mut dyn FnMut(usize) -
                 Standing::Bad(_) | Standing::Good | Standing::Undecided => None,
             };
             replaced = replaced.saturating_sub(1);
-            stops.push(Stop { task: task.id.clone(), fault });
+            stops.push(Stop { task: task.id.clone(), fault, first: false });
         }
         // A replacement is waited for even where the task it was started for has recovered: once both are healthy, either
         // goes. Nobody waits where nothing is kept, or for what is being replaced by a newer deployment.
@@ -170,7 +172,7 @@ fn surplus(capacity: Capacity, crews: &[Crew<'_>], pick: &mut dyn FnMut(usize) -
         let good = crew.good.len().saturating_sub(crew.keep).min(spare);
         spare -= good;
         let rest = undecided.chain(choose(&crew.good, good, pick));
-        stops.extend(rest.map(|task| Stop { task: task.id.clone(), fault: None }));
+        stops.extend(rest.map(|task| Stop { task: task.id.clone(), fault: None, first: false }));
     }
     stops
 }
@@ -196,7 +198,7 @@ fn make_room(deployments: &[Lane], crews: &[Crew<'_>], pick: &mut dyn FnMut(usiz
     let bad: Vec<&Facts> = short.flat_map(|(_, crew)| crew.bad.iter().copied()).collect();
     let task = choose(&bad, 1, pick).pop()?;
     let Standing::Bad(fault) = &task.standing else { return None };
-    Some(Stop { task: task.id.clone(), fault: Some(fault.clone()) })
+    Some(Stop { task: task.id.clone(), fault: Some(fault.clone()), first: true })
 }
 
 /// So many of `from` at random, without drawing where there is no choice of which.

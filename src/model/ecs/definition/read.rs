@@ -58,6 +58,14 @@ impl Blueprint {
     }
 }
 
+impl Blueprint {
+    /// What is kept and ignored, or may surprise: a sentence each, without a period.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<Box<str>> {
+        Self::read(&Value::Object(self.told.clone())).map(|reading| reading.warnings).unwrap_or_default()
+    }
+}
+
 fn finish(
     notes: Notes,
     blueprint: Blueprint,

@@ -125,7 +125,7 @@ fn a_task_that_recovers_beside_its_replacement_may_stay_or_go() {
     let lane = Lane { id: "A".into(), desired: 1, launching: true };
     let tasks = facts("A", "gh");
     let stopped = decide(capacity, &[lane], &tasks, &mut |_| 1).stops;
-    assert_eq!(stopped, [Stop { task: "A1h".into(), fault: None }]);
+    assert_eq!(stopped, [Stop { task: "A1h".into(), fault: None, first: false }]);
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn tasks_of_no_deployment_are_stopped() {
     let lane = Lane { id: "A".into(), desired: 1, launching: true };
     let tasks: Vec<Facts> = facts("A", "g").into_iter().chain(facts("Z", "g")).collect();
     let decided = decide(capacity, &[lane], &tasks, &mut |_| 0);
-    assert_eq!(decided.stops, [Stop { task: "Z0g".into(), fault: None }]);
+    assert_eq!(decided.stops, [Stop { task: "Z0g".into(), fault: None, first: false }]);
 }
 
 /// Of 200,000 random moments none stops a healthy task the minimum needs, nor starts one the maximum forbids.
