@@ -1,7 +1,7 @@
 //! The ECS API, word for word: the conversations of `tests/golden/ecs`.
 //!
 //! A line `> ` is a call: an action and its parameters; what is behind it is the answer. Before a call may stand `!` for a
-//! caller that may only read. Ids, times and tokens are told by a name that stays the same within a conversation. The
+//! caller that may only read. `{arn:web}` is a target group. Ids, times and tokens are told by a name that stays the same within a conversation. The
 //! conversations `read-*.txt` are about what `ecs/scene.rs` has set up; the others begin with nothing, and whatever runs
 //! containers there cannot be reached yet, so that no task moves by itself.
 
@@ -26,7 +26,7 @@ use server::Server;
 
 /// Has the calls of a conversation answered anew.
 async fn hold(server: &Server, conversation: &str) -> String {
-    let mut names = Names::default();
+    let (mut names, arn) = (Names::default(), server.arn("web"));
     let mut told = String::new();
     for line in conversation.lines() {
         if line.is_empty() || line.starts_with('#') {
@@ -36,7 +36,8 @@ async fn hold(server: &Server, conversation: &str) -> String {
         writeln!(told, "{line}").unwrap();
         let (writes, call) = call.strip_prefix("! ").map_or((true, call), |call| (false, call));
         let (action, parameters) = call.split_once(' ').unwrap_or((call, ""));
-        let (status, answer) = server.call(action, &names.given(parameters), writes).await;
+        let (status, answer) =
+            server.call(action, &names.given(&parameters.replace("{arn:web}", &arn)), writes).await;
         let answer = serde_json::to_string_pretty(&names.told(answer)).unwrap();
         writeln!(told, "{status}\n{answer}").unwrap();
     }

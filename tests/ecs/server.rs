@@ -124,6 +124,13 @@ impl Server {
         (view, writer)
     }
 
+    /// The ARN of a target group.
+    pub(super) fn arn(&self, name: &str) -> String {
+        let snapshot = self.view.snapshot();
+        let listing = &snapshot.groups[&GroupName::parse(name).unwrap()];
+        String::from(&*listing.group.description.arn)
+    }
+
     /// One call, of a caller that may write or not: the status of the answer and what it says.
     pub(super) async fn call(&self, action: &str, parameters: &str, writes: bool) -> (u16, Value) {
         let target = format!("AmazonEC2ContainerServiceV20141113.{action}");

@@ -44,12 +44,10 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-fn mistyped<T>(place: &str, wanted: &str, found: &Value) -> Result<T, ApiError> {
-    let found = match found {
-        Value::Number(number) => format!("the number {number}"),
-        other => kind(other).to_owned(),
-    };
-    Err(ApiError::serialization(format!("'{place}' must be {wanted}, not {found}")))
+fn mistyped(place: &str, wanted: &str, found: &Value) -> ApiError {
+    let number = found.as_number().map(|number| format!("the number {number}"));
+    let found = number.unwrap_or_else(|| kind(found).to_owned());
+    ApiError::serialization(format!("'{place}' must be {wanted}, not {found}"))
 }
 
 /// What AWS says of a value that is of the right type and cannot be.
@@ -83,16 +81,23 @@ impl<'a> Input<'a> {
         self.fields.get(name).filter(|value| !value.is_null())
     }
 
+    /// A member that `read` can read, or nothing.
+    fn typed<T>(
+        &self,
+        name: &str,
+        wanted: &str,
+        read: impl Fn(&'a Value) -> Option<T>,
+    ) -> Result<Option<T>, ApiError> {
+        let Some(value) = self.value(name) else { return Ok(None) };
+        read(value).map(Some).ok_or_else(|| mistyped(&self.place(name), wanted, value))
+    }
+
     /// A string.
     ///
     /// # Errors
     /// `SerializationException`, if it is none.
     pub fn text(&self, name: &str) -> Result<Option<&'a str>, ApiError> {
-        match self.value(name) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(other) => mistyped(&self.place(name), "a string", other),
-        }
+        self.typed(name, "a string", Value::as_str)
     }
 
     /// A string that must be there and not be empty; `message` is what is said otherwise.
@@ -145,11 +150,7 @@ impl<'a> Input<'a> {
     /// # Errors
     /// `SerializationException`, if it is none.
     pub fn maybe_flag(&self, name: &str) -> Result<Option<bool>, ApiError> {
-        match self.value(name) {
-            None => Ok(None),
-            Some(Value::Bool(flag)) => Ok(Some(*flag)),
-            Some(other) => mistyped(&self.place(name), "a boolean", other),
-        }
+        self.typed(name, "a boolean", Value::as_bool)
     }
 
     /// A whole number in a range.
@@ -157,10 +158,9 @@ impl<'a> Input<'a> {
     /// # Errors
     /// `InvalidParameterException` if it is out of it, or that it is no number of 32 bits.
     pub fn number(&self, name: &str, allowed: &RangeInclusive<u32>) -> Result<Option<u32>, ApiError> {
-        let Some(value) = self.value(name) else { return Ok(None) };
+        let integer = |value: &Value| value.as_i64().and_then(|number| i32::try_from(number).ok());
+        let Some(number) = self.typed(name, "an integer of 32 bits", integer)? else { return Ok(None) };
         let place = self.place(name);
-        let number = value.as_i64().and_then(|number| i32::try_from(number).ok());
-        let Some(number) = number else { return mistyped(&place, "an integer of 32 bits", value) };
         let known = u32::try_from(number).ok();
         match known {
             Some(known) if allowed.contains(&known) => Ok(Some(known)),
@@ -176,16 +176,19 @@ impl<'a> Input<'a> {
     }
 
     /// A list, as its members and where they stand; empty where there is none.
-    fn list(&self, name: &str) -> Result<Vec<(String, &'a Value)>, ApiError> {
+    fn list<T>(
+        &self,
+        name: &str,
+        wanted: &str,
+        read: impl Fn(&'a Value, &str) -> Option<T>,
+    ) -> Result<Vec<T>, ApiError> {
+        let values = self.typed(name, "a list", Value::as_array)?;
         let place = self.place(name);
-        match self.value(name) {
-            None => Ok(Vec::new()),
-            Some(Value::Array(values)) => {
-                let placed = values.iter().enumerate();
-                Ok(placed.map(|(index, value)| (format!("{place}[{index}]"), value)).collect())
-            }
-            Some(other) => mistyped(&place, "a list", other),
-        }
+        let one = |(index, value): (usize, &'a Value)| {
+            let place = format!("{place}[{index}]");
+            read(value, &place).ok_or_else(|| mistyped(&place, wanted, value))
+        };
+        values.into_iter().flatten().enumerate().map(one).collect()
     }
 
     /// A list of strings; empty where there is none.
@@ -193,11 +196,7 @@ impl<'a> Input<'a> {
     /// # Errors
     /// `SerializationException`, if it is none.
     pub fn texts(&self, name: &str) -> Result<Vec<&'a str>, ApiError> {
-        let read = |(place, value): (String, &'a Value)| match value {
-            Value::String(text) => Ok(text.as_str()),
-            other => mistyped(&place, "a string", other),
-        };
-        self.list(name)?.into_iter().map(read).collect()
+        self.list(name, "a string", |value, _| value.as_str())
     }
 
     /// A list of structures; empty where there is none.
@@ -205,11 +204,10 @@ impl<'a> Input<'a> {
     /// # Errors
     /// `SerializationException`, if it is none.
     pub fn structures(&self, name: &str) -> Result<Vec<Self>, ApiError> {
-        let read = |(place, value): (String, &'a Value)| match value {
-            Value::Object(fields) => Ok(Self { fields, place }),
-            other => mistyped(&place, "a structure", other),
+        let read = |value: &'a Value, place: &str| {
+            value.as_object().map(|fields| Self { fields, place: place.to_owned() })
         };
-        self.list(name)?.into_iter().map(read).collect()
+        self.list(name, "a structure", read)
     }
 
     /// A structure.
@@ -217,11 +215,8 @@ impl<'a> Input<'a> {
     /// # Errors
     /// `SerializationException`, if it is none.
     pub fn structure(&self, name: &str) -> Result<Option<Self>, ApiError> {
-        match self.value(name) {
-            None => Ok(None),
-            Some(Value::Object(fields)) => Ok(Some(Self { fields, place: self.place(name) })),
-            Some(other) => mistyped(&self.place(name), "a structure", other),
-        }
+        let fields = self.typed(name, "a structure", Value::as_object)?;
+        Ok(fields.map(|fields| Self { fields, place: self.place(name) }))
     }
 
     /// Whether a member says anything: it is there, and neither empty nor false.

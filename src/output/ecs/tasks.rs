@@ -49,7 +49,8 @@ pub(super) fn run(asked: &Asked<'_>) -> Result<Decision, ApiError> {
         let (state, account) = (ecs.state(), ecs.account());
         let definition = Arc::clone(lookup::runnable(state, account, &text)?);
         of_the_definition(&wish.overrides, &definition)?;
-        if state.connectivity == Connectivity::Disconnected {
+        // Before it was reached for the first time, as right after the start, tasks wait for it.
+        if state.connectivity == Connectivity::Disconnected && state.connectivity_at.is_some() {
             let arn = instances::arn(account, &wish.cluster);
             return Ok(json!({ "tasks": [], "failures": [{ "arn": arn, "reason": "AGENT" }] }));
         }

@@ -52,6 +52,8 @@ pub struct Service {
     /// Tasks that count as healthy.
     healthy_count: usize,
     steady: bool,
+    /// Whether what runs containers can be reached.
+    connectivity: &'static str,
     /// What keeps it from being steady, beside what its tasks wait for.
     waiting_for: Vec<String>,
     minimum_healthy_percent: u32,
@@ -155,7 +157,8 @@ pub fn service(state: &State, account: &Account, service: &service::Service, now
         pending_count: counts.pending,
         healthy_count: counts.healthy,
         steady: service.steady,
-        waiting_for: if service.steady { Vec::new() } else { obstacle::of_service(state, service, now) },
+        connectivity: state.connectivity.as_str(),
+        waiting_for: obstacle::of_service(state, service, now),
         minimum_healthy_percent: spec.deployment.minimum_healthy_percent,
         maximum_percent: spec.deployment.maximum_percent,
         grace_period: spec.grace_period.as_secs_f64(),
