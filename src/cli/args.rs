@@ -41,6 +41,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Wait until targets are healthy, or a service has arrived: a gate for deploys
     Wait(WaitArgs),
+    /// Run a task of a task definition until it is HEALTHY: try it before AWS does
+    RunTask(RunTaskArgs),
     /// Register targets in a group
     Register(RegisterArgs),
     /// Deregister targets of a group: each drains, then it is gone
@@ -262,6 +264,43 @@ pub struct DeregisterArgs {
     /// Where the server is.
     #[command(flatten)]
     pub server: ServerArgs,
+}
+
+/// Arguments of `run-task`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  tgprobe run-task task-definition.json
+  tgprobe run-task task-definition.json --timeout 2m --keep
+
+FILE is what `aws ecs register-task-definition --cli-input-json` takes. Exits with 0 as soon as the task is
+HEALTHY, after stopping it; with 1 if it is UNHEALTHY, stops, or is not HEALTHY in time; with 2 if the file is
+refused.")]
+pub struct RunTaskArgs {
+    /// The task definition, as JSON
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// What runs its containers
+    #[arg(long, value_name = "RUNTIME", default_value = "process")]
+    pub runtime: RunTaskRuntime,
+    /// Give up after this long
+    #[arg(short, long, value_name = "DURATION", default_value = "5m", value_parser = read_duration)]
+    pub timeout: Duration,
+    /// Leave the task running once it is HEALTHY
+    #[arg(long)]
+    pub keep: bool,
+    /// How to print
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: TableFormat,
+    /// The least important events to log
+    #[arg(long, value_name = "LEVEL", default_value = "off")]
+    pub log_level: LogLevel,
+}
+
+/// What runs the containers of `run-task`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum RunTaskRuntime {
+    /// Plain processes of this host; images are ignored
+    Process,
 }
 
 /// Arguments of `healthcheck`.

@@ -1,13 +1,12 @@
 //! `tgprobe serve`: configuration → fleet → listener → wait for a signal.
 
+mod follow;
+mod tasks;
+
 use std::io;
 use std::net::SocketAddr;
-use std::panic::resume_unwind;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
-use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime;
@@ -18,16 +17,19 @@ use tracing::{error, info, warn};
 use crate::cli::args::ServeArgs;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::keep::{self, Keep};
+pub use crate::cli::serve::follow::{Followed, apply};
+use crate::cli::serve::follow::{Host, load, nothing_to_reload, reload};
+use crate::cli::serve::tasks::Tasks;
 use crate::cli::{access, logging, term};
-use crate::config::{self, Config, Errors, Journal, Server};
+use crate::config::{self, Config, Journal, Server};
 use crate::discovery::file;
-use crate::model::desired::Desired;
+use crate::model::ecs::settings::Settings;
 use crate::output::ecs;
 use crate::output::elbv2::Api;
-use crate::output::guard::Guard;
 use crate::output::metrics::Metrics;
-use crate::output::routes::{App, Reload, router};
+use crate::output::routes::{App, router};
 use crate::output::server;
+use crate::runtime::agent::FileService;
 use crate::runtime::clock::Clock;
 use crate::runtime::fleet::{Fleet, Former, Layout};
 use crate::runtime::limits;
@@ -61,8 +63,12 @@ pub fn run(args: &ServeArgs) -> Exit {
             return Exit::Usage;
         }
     };
-    let followed =
-        args.config.clone().map(|path| Followed { path, signature, server: config.server.clone() });
+    let followed = args.config.clone().map(|path| Followed {
+        path,
+        signature,
+        server: config.server.clone(),
+        ecs: config.ecs.clone(),
+    });
     if let Some(listen) = args.listen {
         config.server.listen = listen;
     }
@@ -82,7 +88,11 @@ pub fn run(args: &ServeArgs) -> Exit {
         }
         let signal = wait_for_signal(&running.asks, hangup, end).await;
         info!(signal, "Stopping.");
-        running.stop().await;
+        let again = end_signals()?;
+        tokio::select! {
+            () = running.stop() => {}
+            signal = again => warn!(signal, "Ending at once."),
+        }
         Ok(Exit::Done)
     }))
 }
@@ -132,17 +142,21 @@ pub struct Running {
     pub writer: Writer,
     asks: mpsc::Sender<file::Ask>,
     fleet: Fleet,
+    tasks: Option<Tasks>,
     listening: tokio::task::JoinHandle<()>,
     keep: Option<Keep>,
 }
 
 impl Running {
-    /// Stops in order: no new request, streams end, shards end.
+    /// Stops in order: no new request, streams end, tasks stop where nobody would find them again, shards end.
     pub async fn stop(self) {
         self.view.stop();
         drop((self.asks, self.writer));
         // A listener that panicked has nothing left to stop.
         _ = self.listening.await;
+        if let Some(tasks) = self.tasks {
+            tasks.stop().await;
+        }
         self.fleet.stop().await;
         if let Some(keep) = self.keep {
             keep.stop().await;
@@ -174,15 +188,21 @@ pub async fn start(config: Config, followed: Option<Followed>) -> Result<Running
         Some(keep) => Writer::start(account, catalog, keep.keeper(), clock, fleet.applies()),
         None => Writer::start(account, catalog, InMemory, clock, fleet.applies()),
     };
-    let summary = apply(&writer, &view, config.desired).await.map_err(Trouble::usage)?;
+    let mut summary = apply(&writer, &view, config.desired).await.map_err(Trouble::usage)?;
+    let tasks = run_tasks(config.ecs, config.services, (&server, keep.as_ref()), (&writer, &view)).await?;
+    if let Some((_, services)) = &tasks {
+        summary = format!("{summary}; {services}");
+    }
+    let tasks = tasks.map(|(tasks, _)| tasks);
+    let agent = tasks.as_ref().map(|tasks| tasks.agent.clone());
     if let Some(keep) = &mut keep {
         keep.record();
     }
     let (asks, asked) = mpsc::channel(RELOADS);
     match followed {
-        Some(Followed { path, signature, server }) => {
+        Some(Followed { path, signature, server, ecs }) => {
             let (view, writer, guard) = (Arc::clone(&view), writer.clone(), guard.clone());
-            let host = Host { view, writer, server, guard };
+            let host = Host { view, writer, agent: agent.clone(), server, ecs, guard };
             tokio::spawn(file::run(path, signature, host, asked));
         }
         None => _ = tokio::spawn(nothing_to_reload(asked)),
@@ -193,7 +213,7 @@ pub async fn start(config: Config, followed: Option<Followed>) -> Result<Running
         view: Arc::clone(&view),
         reload: reload(asks.clone()),
         guard,
-        ecs: ecs::Api::new(Arc::clone(&view), server.account.clone(), None),
+        ecs: ecs::Api::new(Arc::clone(&view), server.account.clone(), agent),
         elbv2: Api::new(Arc::clone(&view), writer.clone(), server.targets_per_target_group),
         writer: writer.clone(),
         targets_per_group: server.targets_per_target_group,
@@ -205,7 +225,27 @@ pub async fn start(config: Config, followed: Option<Followed>) -> Result<Running
     let scheme = if tls.is_some() { "https" } else { "http" };
     let listening = tokio::spawn(server::serve(listener, router(Arc::new(app)), Arc::clone(&view), tls));
     info!(%address, scheme, shards = layout.shards, in_flight_limit = layout.in_flight_limit, "Listening; {summary}.");
-    Ok(Running { address, scheme, view, writer, asks, fleet, listening, keep })
+    Ok(Running { address, scheme, view, writer, asks, fleet, tasks, listening, keep })
+}
+
+/// Has tasks run, if there are to be any, and says what the file wants of them.
+async fn run_tasks(
+    settings: Option<Settings>,
+    services: Vec<FileService>,
+    (server, keep): (&Server, Option<&Keep>),
+    (writer, view): (&Writer, &Arc<View>),
+) -> Result<Option<(Tasks, String)>, Trouble> {
+    let Some(settings) = settings else {
+        tasks::warn_of_left(keep);
+        return Ok(None);
+    };
+    let tasks = tasks::start(settings, server, keep, writer, view)?;
+    let summary = tasks::apply(&tasks.agent, view, services).await.unwrap_or_else(|problems| {
+        // Targets are checked and other services run all the same.
+        error!("Some services are not as the file wants them:\n{problems}");
+        "some services are not as the file wants them".to_owned()
+    });
+    Ok(Some((tasks, summary)))
 }
 
 /// What is known from before the start.

@@ -31,7 +31,7 @@ fn a_container_has_its_words_variables_and_place() {
         let log = fs::read_to_string(processes.log_path(&wish.key.task, "app")).unwrap();
         let mark = format!("{}/{}/0/0", place.owner, wish.key.task);
         assert_eq!(log, format!("zero one two own 127.0.1.9 {mark}\n/usr\n"));
-        assert_eq!(processes.last_line(&wish.key.task, "app").unwrap(), "/usr");
+        assert_eq!(processes.last_lines(&wish.key.task, "app", 1), ["/usr"]);
     });
 }
 
@@ -213,5 +213,20 @@ fn a_container_is_told_of_until_it_is_removed() {
         processes.kill(&started.runtime_id).await.unwrap();
         processes.remove(&started.runtime_id).await.unwrap();
         assert_eq!(processes.ended(&started.runtime_id).await.unwrap().0, None);
+    });
+}
+
+#[test]
+fn one_that_is_removed_while_it_dies_is_gone_once_it_is_dead() {
+    let place = Place::new();
+    on_runtime(async {
+        let processes = place.processes();
+        let started = start(&processes, "exec sleep 97").await;
+        processes.remove(&started.runtime_id).await.unwrap();
+        assert_eq!(processes.inventory().await.unwrap().len(), 1);
+        processes.kill(&started.runtime_id).await.unwrap();
+        processes.ended(&started.runtime_id).await.unwrap();
+        let record = place.path(&format!("tasks/{}/0.json", key(0).task));
+        until("no record", || fs::metadata(&record).is_err().then_some(())).await;
     });
 }

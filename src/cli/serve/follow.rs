@@ -72,7 +72,8 @@ pub async fn apply(writer: &Writer, view: &View, desired: Desired) -> Result<Str
 
 pub(super) const STOPPING: &str = "The server is stopping.";
 
-const NO_TASKS: &str = "The server was started without tasks: a first [ecs] table or service takes effect at the next start.";
+const NO_TASKS: &str =
+    "The server was started without tasks: a first [ecs] table or service takes effect at the next start.";
 
 pub(super) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
@@ -115,7 +116,9 @@ impl file::Surroundings for Host {
     async fn apply(&self, (desired, services): Self::Wishes) -> Result<String, String> {
         let mut summary = apply(&self.writer, &self.view, desired).await?;
         if let Some(agent) = &self.agent {
-            summary = format!("{summary}; {}", tasks::apply(agent, &self.view, services).await?);
+            let services = tasks::apply(agent, &self.view, services).await;
+            let services = services.map_err(|problems| format!("Everything else is live, but {problems}"))?;
+            summary = format!("{summary}; {services}");
         }
         info!("Configuration reloaded; {summary}.");
         Ok(summary)
@@ -150,4 +153,3 @@ pub(super) async fn nothing_to_reload(mut asks: mpsc::Receiver<file::Ask>) {
         _ = ask.send(Err(WHY.to_owned()));
     }
 }
-

@@ -1,5 +1,6 @@
 //! What runs containers: processes of this host, or a Docker engine.
 
+pub mod docker;
 pub mod process;
 
 use std::fmt;

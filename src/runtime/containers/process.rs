@@ -17,7 +17,7 @@ use crate::engine::ecs::action::{
     ContainerKey, Found, Probe, Report, StartContainer, StartError, StartErrorKind,
 };
 use crate::model::ecs::check::ContainerCheck;
-use crate::model::ecs::definition::{ContainerDefinition, TaskDefinition};
+use crate::model::ecs::definition::{Blueprint, ContainerDefinition, TaskDefinition};
 use crate::model::ecs::health::CheckResult;
 use crate::model::ecs::task::{Binding, Task};
 use crate::model::outcome::{Cause, Outcome};
@@ -45,8 +45,8 @@ const ADDRESS: &str = "TGPROBE_TASK_ADDRESS";
 /// What runs `CMD-SHELL`.
 const SHELL: [&str; 2] = ["/bin/sh", "-c"];
 
-/// Bytes of a log that [`Processes::last_line`] looks at.
-const LAST_LINE: u64 = 4 * 1024;
+/// Bytes of a log that [`Processes::last_lines`] looks at.
+const LAST_LINES: u64 = 8 * 1024;
 
 /// Runs containers as process groups of this host. A copy is cheap. Dropping it leaves them running.
 #[derive(Clone, Debug)]
@@ -97,11 +97,19 @@ impl Processes {
         self.0.folder.log_path(task, container)
     }
 
-    /// The last line a container has printed; `None` where there is none.
+    /// The last lines a container has printed, at most `count`, and of a few kilobytes; empty ones are left out.
     #[must_use]
-    pub fn last_line(&self, task: &str, container: &str) -> Option<String> {
-        let text = folder::tail(&self.log_path(task, container), LAST_LINE).ok()?;
-        text.lines().rev().find(|line| !line.trim().is_empty()).map(ToOwned::to_owned)
+    pub fn last_lines(&self, task: &str, container: &str, count: usize) -> Vec<String> {
+        let text = folder::tail(&self.log_path(task, container), LAST_LINES).unwrap_or_default();
+        let mut lines: Vec<_> =
+            text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
+        lines.split_off(lines.len().saturating_sub(count))
+    }
+
+    /// What of a task definition has no effect on plain processes: a sentence each, without a period.
+    #[must_use]
+    pub fn ignored(blueprint: &Blueprint) -> Vec<String> {
+        blueprint.containers.iter().flat_map(|container| ignored(&blueprint.family, container)).collect()
     }
 }
 
@@ -234,6 +242,11 @@ impl Inner {
         tokio::spawn(Arc::clone(container).follow(self.clock));
     }
 
+    fn remove(&self, container: &Container) {
+        self.folder.remove(&container.key.task, container.key.index, &container.runtime_id);
+        self.containers().remove(&container.runtime_id);
+    }
+
     /// What a container's check is run as: by the same user, in the same place and with the same variables, but for its
     /// mark.
     fn check(&self, probe: &Probe) -> Result<Program, StartError> {
@@ -316,15 +329,19 @@ impl Runtime for Processes {
     }
 
     async fn remove(&self, runtime_id: &str) -> Result<(), Unreachable> {
-        let Some(container) = self.0.container(runtime_id).filter(|container| container.has_ended()) else {
-            return Ok(());
-        };
+        let Some(container) = self.0.container(runtime_id) else { return Ok(()) };
+        let has_ended = container.has_ended();
         let inner = Arc::clone(&self.0);
-        let removed = tokio::task::spawn_blocking(move || {
-            inner.folder.remove(&container.key.task, container.key.index, &container.runtime_id);
-            inner.containers().remove(&container.runtime_id);
+        // One that is just being killed is removed once it has ended.
+        let removal = tokio::spawn(async move {
+            if container.ended().await.is_ok() {
+                _ = tokio::task::spawn_blocking(move || inner.remove(&container)).await;
+            }
         });
-        removed.await.map_err(|_| Unreachable("tgprobe is ending".to_owned()))
+        if has_ended {
+            _ = removal.await;
+        }
+        Ok(())
     }
 
     async fn inventory(&self) -> Result<Vec<Found>, Unreachable> {
