@@ -139,6 +139,41 @@ fn bad_files_get_their_errors() {
 }
 
 #[test]
+fn task_definitions_are_summarised_or_refused() {
+    let names = ["web", "other", "own", "fixed", "ignored", "bad", "not-json", "list"];
+    for name in names.map(|name| format!("definition-{name}.json")) {
+        let path = root().join("tests/configs").join(&name);
+        let found = match config::definition::load(&path) {
+            Ok(reading) => tgprobe::cli::validate::definition_summary(&reading),
+            Err(errors) => format!("{errors}\n").replace(path.to_str().unwrap(), &name),
+        };
+        golden(&path.with_extension("txt"), &found);
+    }
+}
+
+#[test]
+fn paths_of_a_task_definition_are_found_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("apps")).unwrap();
+    let definition = "{\"family\": \"a\", \"containerDefinitions\": [{\"name\": \"a\", \
+                      \"environmentFiles\": [{\"value\": \"a.env\", \"type\": \"s3\"}]}]}";
+    fs::write(folder.path().join("apps/a.json"), definition).unwrap();
+    let file = folder.path().join("a.toml");
+    fs::write(&file, "[[service]]\nname = 'a'\ntask_definition = 'apps/a.json'\n").unwrap();
+    let config = config::load(&file).unwrap();
+    let expected = folder.path().join("apps/a.env");
+    let found = &config.services[0].blueprint.containers[0].environment_files;
+    assert_eq!(found, &[expected.to_str().unwrap().into()]);
+    assert_eq!(config.ecs, Some(tgprobe::model::ecs::settings::Settings::default()));
+    let reading = config::definition::load(&folder.path().join("apps/a.json")).unwrap();
+    assert_eq!(reading.blueprint, config.services[0].blueprint);
+
+    fs::File::create(folder.path().join("apps/a.json")).unwrap().set_len((4 << 20) + 1).unwrap();
+    let errors = config::load(&file).unwrap_err().to_string();
+    assert!(errors.contains("\"apps/a.json\": cannot be read: it is longer than 4 MiB"), "{errors}");
+}
+
+#[test]
 fn two_spellings_of_one_thing_give_one_configuration() {
     let short = "[[target_group]]\nname = 'a'\nport = 80\ntargets = ['10.0.0.5', '[2001:db8:0::1]:81', 'Host.']\n\
                  health_check = { port = 8080, interval = '90s' }\n";
@@ -192,6 +227,10 @@ fn validate_exits_with_0_for_a_good_file_and_2_for_any_other() {
     assert_eq!(file("good-traps.toml"), 0);
     assert_eq!(file("bad-many.toml"), 2);
     assert_eq!(file("no-such-file.toml"), 2);
+    assert_eq!(file("definition-web.json"), 0);
+    assert_eq!(file("definition-bad.json"), 2);
+    assert_eq!(file("definition-not-json.json"), 2);
+    assert_eq!(file("no-such-file.json"), 2);
 }
 
 #[test]

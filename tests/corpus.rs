@@ -100,5 +100,5 @@ macro_rules! what_is_nearly_an_input_is_read_as_it_should_be {
 mod nearly {
     use super::*;
 
-    what_is_nearly_an_input_is_read_as_it_should_be!(form group head matcher sigv4 toml);
+    what_is_nearly_an_input_is_read_as_it_should_be!(definition form group head matcher sigv4 toml);
 }

@@ -7,6 +7,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+#[path = "ecs/any.rs"]
+mod any;
 #[path = "ecs/calls.rs"]
 mod calls;
 #[path = "ecs/names.rs"]

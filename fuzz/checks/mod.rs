@@ -3,6 +3,7 @@
 //! One module for each reader; its `check` panics where something does not hold. The fuzzer (`fuzz/targets/`) calls it
 //! with bytes of its own making, `tests/corpus.rs` with every file of `fuzz/corpus/`.
 
+pub mod definition;
 pub mod form;
 pub mod group;
 pub mod head;
@@ -14,7 +15,8 @@ pub mod toml;
 pub type Check = fn(&[u8]) -> bool;
 
 /// Every reader, by the name of its fuzz target and of its folder in the corpus.
-pub const ALL: [(&str, Check); 6] = [
+pub const ALL: [(&str, Check); 7] = [
+    ("definition", definition::check),
     ("form", form::check),
     ("group", group::check),
     ("head", head::check),

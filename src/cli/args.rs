@@ -49,7 +49,7 @@ pub enum Command {
     Deregister(DeregisterArgs),
     /// Ask whether the server is ready, for container images
     Healthcheck(HealthcheckArgs),
-    /// Read a configuration file and report every error in it
+    /// Read a configuration file or a task definition and report every error in it
     Validate(ValidateArgs),
 }
 
@@ -320,6 +320,7 @@ pub struct HealthcheckArgs {
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   tgprobe validate tgprobe.toml
+  tgprobe validate task-definition.json
 
 Exits with 0 for a good file, after a summary with the times to detect a failure and a recovery; with 2 for a bad one.")]
 pub struct ValidateArgs {

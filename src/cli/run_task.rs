@@ -165,8 +165,9 @@ impl Run<'_> {
     ) -> Result<Verdict, Trouble> {
         let (mut changes, mut events) = (asked.view.changes(), asked.view.journal.changes());
         loop {
-            following.catch_up(asked)?;
-            if let Some(verdict) = Verdict::of(&current(asked)) {
+            let task = current(asked);
+            let told = following.catch_up(asked, &task)?;
+            if let Some(verdict) = Verdict::of(&task).filter(|_| told) {
                 return Ok(verdict);
             }
             if self.clock.now() >= deadline {
@@ -197,11 +198,18 @@ impl Run<'_> {
             return Err(Trouble::usage(format!("cannot stop the task: {why}")));
         }
         let (mut changes, mut events) = (asked.view.changes(), asked.view.journal.changes());
-        let mut shown = Ok(());
+        let (mut shown, mut late) = (Ok(()), false);
         loop {
-            shown = shown.and_then(|()| following.catch_up(asked));
             let task = current(asked);
-            if task.is_stopped() {
+            let told = match &shown {
+                Ok(()) => following.catch_up(asked, &task),
+                Err(_) => Ok(true),
+            };
+            let told = told.unwrap_or_else(|trouble| {
+                shown = Err(trouble);
+                true
+            });
+            if task.is_stopped() && (told || late) {
                 return shown;
             }
             tokio::select! {
@@ -213,7 +221,7 @@ impl Run<'_> {
                 }
                 _ = changes.changed() => {}
                 _ = events.changed() => {}
-                () = self.clock.sleep(FRAME) => {}
+                () = self.clock.sleep(FRAME) => late = task.is_stopped(),
             }
         }
     }
@@ -322,8 +330,9 @@ struct Following {
 }
 
 impl Following {
-    /// Shows every state the task has been in since, and then how it is now.
-    fn catch_up(&mut self, asked: &Asked) -> Result<(), Trouble> {
+    /// Shows every state the task has been in since, and then `task`, which is how it is now. False where the journal
+    /// lags behind, for a moment.
+    fn catch_up(&mut self, asked: &Asked, task: &Task) -> Result<bool, Trouble> {
         let now = asked.view.clock.now();
         let processes = self.processes.clone();
         let last_line = |name: &str| {
@@ -341,8 +350,13 @@ impl Following {
                 self.screen.show(task, now, &last_line)?;
             }
         }
-        let task = current(asked);
         // What is not in the journal yet is told in its order when it is.
-        if task.version == self.version { self.screen.show(&task, now, &last_line) } else { Ok(()) }
+        if task.version > self.version {
+            return Ok(false);
+        }
+        if task.version == self.version {
+            self.screen.show(task, now, &last_line)?;
+        }
+        Ok(true)
     }
 }

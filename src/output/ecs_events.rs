@@ -1,14 +1,15 @@
 //! What became of tasks and services, in the shape of an EventBridge event (docs/api.md, "Events").
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::model::arn::Account;
-use crate::model::ecs::definition::Blueprint;
 use crate::model::ecs::event::{Happened, HealthChange, ServiceAction, What};
 use crate::model::ecs::health::CheckResult;
 use crate::model::ecs::service::{RolloutState, ServiceKey};
 use crate::model::ecs::state::State;
-use crate::model::ecs::task::{Binding, Container, Task};
+use crate::model::ecs::task::Task;
+use crate::output::ecs::told;
 use crate::output::json::time;
 
 /// The kinds of event, as `event:` lines and the parameter `kind` say.
@@ -61,75 +62,10 @@ pub struct Envelope<'a> {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Detail<'a> {
-    Task(Box<TaskDetail<'a>>),
+    Task(Value),
     Health(HealthDetail<'a>),
     Service(ServiceDetail<'a>),
     Deployment(DeploymentDetail<'a>),
-}
-
-/// AWS tells nothing of health in this event.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TaskDetail<'a> {
-    cluster_arn: String,
-    connectivity: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    connectivity_at: Option<String>,
-    containers: Vec<ContainerDetail<'a>>,
-    created_at: String,
-    desired_status: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    execution_stopped_at: Option<String>,
-    group: &'a str,
-    last_status: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pull_started_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pull_stopped_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    started_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    started_by: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stop_code: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stopped_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stopped_reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stopping_at: Option<String>,
-    task_arn: String,
-    task_definition_arn: String,
-    updated_at: String,
-    version: u64,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ContainerDetail<'a> {
-    container_arn: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    exit_code: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    image: Option<&'a str>,
-    last_status: &'static str,
-    name: &'a str,
-    network_bindings: Vec<BindingDetail>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    runtime_id: Option<&'a str>,
-    task_arn: String,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct BindingDetail {
-    #[serde(rename = "bindIP")]
-    bind_ip: String,
-    container_port: u16,
-    host_port: u16,
-    protocol: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -182,10 +118,8 @@ pub fn envelope<'a>(happened: &'a Happened, account: &'a Account, state: &'a Sta
     let of_aws = "aws.ecs";
     let (detail_type, source, resource, detail) = match &happened.what {
         What::Task(task) => {
-            let definition = state.definitions.get(&task.definition);
-            let detail = of_task(task, definition.map(|one| &one.blueprint), account, at.clone());
-            let resource = detail.task_arn.clone();
-            ("ECS Task State Change", of_aws, resource, Detail::Task(Box::new(detail)))
+            let detail = Detail::Task(of_task(state, account, task, &at));
+            ("ECS Task State Change", of_aws, account.task_arn(task), detail)
         }
         What::Health(change) => {
             let detail = of_health(change, account);
@@ -221,55 +155,35 @@ pub fn envelope<'a>(happened: &'a Happened, account: &'a Account, state: &'a Sta
     }
 }
 
-fn of_task<'a>(
-    task: &'a Task,
-    blueprint: Option<&'a Blueprint>,
-    account: &Account,
-    updated_at: String,
-) -> TaskDetail<'a> {
-    let container = |one: &'a Container| ContainerDetail {
-        container_arn: account.container_arn(task, one),
-        exit_code: one.exit_code,
-        image: blueprint.and_then(|blueprint| blueprint.container(&one.name)).map(|found| &*found.image),
-        last_status: one.last_status.as_str(),
-        name: &one.name,
-        network_bindings: one.bindings.iter().map(binding).collect(),
-        reason: one.reason.as_deref(),
-        runtime_id: one.runtime_id.as_deref(),
-        task_arn: account.task_arn(task),
-    };
-    TaskDetail {
-        cluster_arn: account.cluster_arn(&task.cluster),
-        connectivity: task.connectivity.as_str(),
-        connectivity_at: task.connectivity_at.map(time),
-        containers: task.containers.iter().map(container).collect(),
-        created_at: time(task.created_at),
-        desired_status: task.desired_status.as_str(),
-        execution_stopped_at: task.execution_stopped_at.map(time),
-        group: &task.group,
-        last_status: task.last_status.as_str(),
-        pull_started_at: task.pull_started_at.map(time),
-        pull_stopped_at: task.pull_stopped_at.map(time),
-        started_at: task.started_at.map(time),
-        started_by: task.started_by.as_deref(),
-        stop_code: task.stop_code.map(|code| code.as_str()),
-        stopped_at: task.stopped_at.map(time),
-        stopped_reason: task.stopped_reason.as_deref(),
-        stopping_at: task.stopping_at.map(time),
-        task_arn: account.task_arn(task),
-        task_definition_arn: account.definition_arn(&task.definition),
-        updated_at,
-        version: task.version,
+/// A task as `DescribeTasks` tells it, with moments as texts. AWS tells nothing of health in this event.
+fn of_task(state: &State, account: &Account, task: &Task, updated_at: &str) -> Value {
+    let mut detail = told::task(state, account, task, false);
+    let moments = [
+        ("connectivityAt", task.connectivity_at),
+        ("createdAt", Some(task.created_at)),
+        ("pullStartedAt", task.pull_started_at),
+        ("pullStoppedAt", task.pull_stopped_at),
+        ("startedAt", task.started_at),
+        ("stoppingAt", task.stopping_at),
+        ("executionStoppedAt", task.execution_stopped_at),
+        ("stoppedAt", task.stopped_at),
+    ];
+    if let Some(fields) = detail.as_object_mut() {
+        fields.remove("healthStatus");
+        fields.remove("tags");
+        for (name, at) in moments {
+            if let Some(at) = at {
+                fields.insert(name.to_owned(), time(at).into());
+            }
+        }
+        fields.insert("updatedAt".to_owned(), updated_at.into());
+        let containers = fields.get_mut("containers").and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten().filter_map(Value::as_object_mut) {
+            container.remove("healthStatus");
+            container.remove("healthCheck");
+        }
     }
-}
-
-fn binding(binding: &Binding) -> BindingDetail {
-    BindingDetail {
-        bind_ip: binding.address.to_string(),
-        container_port: binding.container_port,
-        host_port: binding.host_port,
-        protocol: if binding.udp { "udp" } else { "tcp" },
-    }
+    detail
 }
 
 fn of_health<'a>(change: &'a HealthChange, account: &Account) -> HealthDetail<'a> {

@@ -119,7 +119,6 @@ impl View {
 
     /// Makes `state` what readers see of clusters, services and tasks. For the agent alone.
     pub fn publish_ecs(&self, state: Arc<ecs::state::State>) {
-        self.ecs_stats.retain(&state);
         self.ecs.store(Some(state));
         self.bump();
     }

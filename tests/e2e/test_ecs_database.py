@@ -5,7 +5,7 @@ import threading
 import time
 from pathlib import Path
 
-from support.ecs import Ecs, definition, in_order
+from support.services import Services, definition, in_order
 from support.postgres import PORT, Postgres
 from support.process import eventually
 from support.server import config, group
@@ -59,7 +59,7 @@ def test_a_task_cut_off_from_its_database_is_replaced_after_draining_and_heals_w
         environment={"PATH": "/usr/local/bin:/usr/bin:/bin"},
     )
     diary = Diary(server)
-    ecs = Ecs(server)
+    ecs = Services(server)
     (web,) = ecs.aws_json("elbv2", "describe-target-groups")["TargetGroups"]
     registered = ecs.register_task_definition(**definition("my-backend-task", BACKEND, networkMode="host"))
     assert registered["taskDefinition"]["containerDefinitions"][0]["healthCheck"]["command"] == [

@@ -4,7 +4,7 @@ import re
 import sys
 from pathlib import Path
 
-from support.ecs import Ecs, definition, in_order, task_addresses
+from support.services import Services, definition, in_order, task_addresses
 from support.process import eventually
 from support.server import config, group
 
@@ -27,7 +27,7 @@ def test_a_service_that_answers_500_is_mended_by_a_deployment_and_the_stock_wait
     check = {"path": "/api/health-check", "port": "traffic-port", "matcher": "200"}
     ecs_table = f'\n[ecs]\ntask_addresses = "{task_addresses()}"\n'
     server = serve(config(group("backend", [], check, deregistration_delay="1s")) + ecs_table)
-    ecs = Ecs(server)
+    ecs = Services(server)
     (target_group,) = ecs.aws_json("elbv2", "describe-target-groups")["TargetGroups"]
     arn = target_group["TargetGroupArn"]
     for status in (500, 200):

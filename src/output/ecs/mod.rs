@@ -15,7 +15,7 @@ mod paging;
 mod services;
 mod tags;
 mod tasks;
-mod told;
+pub(super) mod told;
 
 use std::sync::Arc;
 

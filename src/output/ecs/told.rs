@@ -14,7 +14,8 @@ use crate::model::tick::Tick;
 use crate::output::ecs::instances;
 pub(super) use crate::output::ecs::told::definition::definition;
 pub(super) use crate::output::ecs::told::service::service;
-pub(super) use crate::output::ecs::told::task::{launch_type, task};
+pub(super) use crate::output::ecs::told::task::launch_type;
+pub(in crate::output) use crate::output::ecs::told::task::task;
 use crate::runtime::agent::Tags;
 
 /// A moment: seconds of Unix time, with milliseconds behind the point.

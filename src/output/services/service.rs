@@ -110,10 +110,10 @@ struct Event {
     message: String,
 }
 
-/// How many tasks are how far.
+/// How many of the tasks that are to run are how far.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Counts {
-    /// Those `RUNNING`.
+    /// Those `RUNNING` that are to run.
     pub running: usize,
     /// Those on their way there.
     pub pending: usize,
@@ -125,9 +125,9 @@ impl Counts {
     /// Counts tasks.
     pub fn of<'a>(state: &State, tasks: impl Iterator<Item = &'a task::Task>) -> Self {
         let mut counts = Self::default();
-        for task in tasks {
+        for task in tasks.filter(|task| task.is_wanted()) {
             counts.running += usize::from(task.last_status == TaskStatus::Running);
-            counts.pending += usize::from(task.last_status < TaskStatus::Running && task.is_wanted());
+            counts.pending += usize::from(task.last_status < TaskStatus::Running);
             counts.healthy += usize::from(obstacle::of_task(state, task).is_empty());
         }
         counts

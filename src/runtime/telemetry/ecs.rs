@@ -62,7 +62,7 @@ impl EcsStats {
         stats.duration.observe(took);
     }
 
-    /// Forgets the counts of services that are in `state` no more.
+    /// Forgets the counts of services that are in `state` no more. To be called whenever services or clusters go.
     pub fn retain(&self, state: &State) {
         let mut services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
         services.retain(|key, _| {

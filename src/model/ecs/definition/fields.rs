@@ -217,3 +217,9 @@ pub(super) fn names() -> Vec<String> {
     let own = DEFINITION.iter().map(|field| field.name.to_owned());
     own.chain(CONTAINER.iter().map(|field| format!("containerDefinitions.0.{}", field.name))).collect()
 }
+
+/// The name of every field of a definition and its containers.
+#[cfg(test)]
+pub(super) fn all() -> Vec<&'static str> {
+    DEFINITION.iter().chain(&CONTAINER).chain(&HEALTH_CHECK).chain(&LINUX).map(|field| field.name).collect()
+}

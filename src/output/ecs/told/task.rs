@@ -12,7 +12,7 @@ use crate::model::excerpt::excerpt;
 use crate::output::ecs::told::{instance, tags, time, without_nulls};
 
 /// A task as `DescribeTasks` tells it.
-pub(in crate::output::ecs) fn task(state: &State, account: &Account, task: &Task, with_tags: bool) -> Value {
+pub(in crate::output) fn task(state: &State, account: &Account, task: &Task, with_tags: bool) -> Value {
     let definition = state.definitions.get(&task.definition).map(AsRef::as_ref);
     let told = |name: &str| definition.and_then(|definition| definition.blueprint.told.get(name).cloned());
     let launch_type = launch_type(state, task);
