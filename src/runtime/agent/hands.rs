@@ -15,6 +15,7 @@ use crate::engine::ecs::action::{Action, ContainerKey, Found, Probe, Report, Sta
 use crate::model::ecs::health::CheckResult;
 use crate::model::ecs::task::Task;
 use crate::model::outcome::{Cause, Outcome};
+use crate::runtime::agent::targets::Order;
 use crate::runtime::clock::Clock;
 use crate::runtime::containers::{Runtime, Started, Unreachable};
 use crate::runtime::fleet::or_abort;
@@ -96,8 +97,8 @@ impl<R: Runtime> Hands<R> {
         self.worker.told.clone()
     }
 
-    /// Begins to do what concerns containers; what concerns targets is given back.
-    pub(super) fn carry_out(&mut self, action: Action) -> Option<Action> {
+    /// Begins to do what concerns containers; what concerns targets is an order for the writer.
+    pub(super) fn carry_out(&mut self, action: Action) -> Option<Order> {
         // Their places are needed again.
         while self.under_way.try_join_next().is_some() {}
         match action {
@@ -118,7 +119,8 @@ impl<R: Runtime> Hands<R> {
                     check.abort();
                 }
             }
-            Action::Register(..) | Action::Deregister(..) => return Some(action),
+            Action::Register(task, targets) => return Some(Order { task, targets, register: true }),
+            Action::Deregister(task, targets) => return Some(Order { task, targets, register: false }),
         }
         None
     }

@@ -87,7 +87,7 @@ fn enter(catalog: &Catalog, target: &TaskTarget) -> Result<Option<Change>, Strin
         return Ok(None);
     }
     let target = TargetDescription::new(&target.id, target.port);
-    Ok(Some(Change::Register(name.clone(), Arc::new(target))))
+    Ok(Some(Change::Register(name, Arc::new(target))))
 }
 
 /// A group by its ARN, or by its name where the file tells it so and the group was not there when it was read.
@@ -96,5 +96,6 @@ fn find<'a>(catalog: &'a Catalog, arn: &str) -> Option<(GroupName, &'a Wish)> {
         let name = GroupName::parse(arn).ok()?;
         catalog.get(&name).map(|wish| (name, wish))
     };
-    catalog.find(arn).map(|(name, wish)| (name.clone(), wish)).or_else(named)
+    let found = catalog.find(arn);
+    found.map(|(name, wish)| (name.clone(), wish)).or_else(named)
 }

@@ -318,19 +318,12 @@ impl<R: Runtime, K: EcsKeeper> Task<R, K> {
         let held = std::mem::take(&mut self.held).into_iter().map(Action::Start);
         let actions: Vec<_> = held.chain(self.actions.drain(..)).collect();
         for action in actions {
-            match action {
-                Action::Start(start) if !self.kept.tasks.contains_key(&start.key.task) => {
-                    self.hold(start, now)
-                }
-                action => match self.hands.carry_out(action) {
-                    Some(Action::Register(task, targets)) => {
-                        self.orders.push_back(Order { task, targets, register: true });
-                    }
-                    Some(Action::Deregister(task, targets)) => {
-                        self.orders.push_back(Order { task, targets, register: false });
-                    }
-                    _ => {}
-                },
+            if let Action::Start(start) = &action
+                && !self.kept.tasks.contains_key(&start.key.task)
+            {
+                self.hold(start.clone(), now);
+            } else {
+                self.orders.extend(self.hands.carry_out(action));
             }
         }
         let patient = self.patient_until.is_some_and(|until| now < until);

@@ -19,11 +19,13 @@ use crate::runtime::containers::{End, Runtime, Started, Unreachable};
 #[derive(Clone, Default)]
 pub(super) struct Containers(Arc<Inner>);
 
+type There = BTreeMap<Box<str>, (ContainerKey, Option<i32>)>;
+
 #[derive(Default)]
 struct Inner {
     lost: AtomicBool,
     /// By what they are called: which one it is, and how it ended.
-    there: Mutex<BTreeMap<Box<str>, (ContainerKey, Option<i32>)>>,
+    there: Mutex<There>,
     started: Mutex<Vec<Box<str>>>,
     changes: watch::Sender<()>,
 }
