@@ -74,11 +74,6 @@ impl Turn<'_> {
         // What is being rolled back is shown until that is done.
         let failed = newest.rolls_back.clone().filter(|_| newest.rollout != RolloutState::Completed);
         let newest = newest.id.clone();
-        let stays = |id: &Box<str>| {
-            *id == newest
-                || Some(id) == failed.as_ref()
-                || leaving.contains(id)
-                || facts.iter().any(|task| task.wanted && task.deployment == *id)
         let stays = |id: &str| {
             *id == *newest
                 || failed.as_deref() == Some(id)
