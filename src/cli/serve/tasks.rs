@@ -13,6 +13,7 @@ use crate::model::ecs::settings::{RuntimeKind, Settings};
 use crate::model::ecs::state::{Difference, State};
 use crate::model::target_group::GroupName;
 use crate::runtime::agent::{Agent, Ecs, EcsKeeper, FileService};
+use crate::runtime::containers::docker::Docker;
 use crate::runtime::containers::process::Processes;
 use crate::runtime::view::View;
 use crate::runtime::writer::Writer;
@@ -35,7 +36,7 @@ pub(super) struct Tasks {
 /// Has tasks run as `settings` say. Those that ran before the start are taken up.
 ///
 /// # Errors
-/// If the system has no randomness, or what is to run them is unknown here.
+/// If the system has no randomness.
 pub(super) fn start(
     settings: Settings,
     server: &Server,
@@ -62,7 +63,8 @@ pub(super) fn start(
             Agent::start(ecs, settings, (processes, keeper), writer, shown)
         }
         RuntimeKind::Docker => {
-            return Err(Trouble::usage("`runtime = \"docker\"` is not there yet".to_owned()));
+            let docker = Docker::new(&settings.docker_socket, &instance, settings.native_checks, clock);
+            Agent::start(ecs, settings, (docker, keeper), writer, shown)
         }
     };
     Ok(Tasks { agent, kept: keep.is_some() })
