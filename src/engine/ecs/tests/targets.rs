@@ -98,7 +98,7 @@ fn a_registration_that_is_under_way_is_answered_before_it_is_ended() {
     assert_eq!(world.actions(), ["register 1"]);
     world.ecs.stop_task(&id, None, true, world.now).unwrap();
     assert_eq!(world.actions(), [""; 0]);
-    world.report(Report::Registered(id.clone()));
+    world.report(Report::Registered(id));
     assert_eq!(world.actions(), ["deregister 1", "terminate web"]);
 }
 

@@ -149,7 +149,12 @@ impl Runtime {
             }
             Action::CancelProbe(key) => self.events.retain(|_, event| match event {
                 Event::Probe(other, ..) => *other != key,
-                _ => true,
+                Event::Start(_)
+                | Event::End(..)
+                | Event::Answer(_)
+                | Event::Drained(..)
+                | Event::Back
+                | Event::Inventory(_) => true,
             }),
             Action::Remove(_, ids) => {
                 for id in ids {

@@ -73,7 +73,7 @@ impl Watch {
         let next = TaskStatus::ALL.into_iter().find(|status| *status > from);
         let stops = to == TaskStatus::Deactivating && from < TaskStatus::Deactivating;
         assert!(to == from || Some(to) == next || stops, "{to} comes after {from}");
-        assert_eq!(task.is_wanted() || task.stop_code.is_some(), true, "it is said why it stops");
+        assert!(task.is_wanted() || task.stop_code.is_some(), "it is said why it stops");
         if to >= TaskStatus::Deactivating {
             assert!(!task.is_wanted() && task.stopping_at.is_some(), "{to} and still wanted");
         }
