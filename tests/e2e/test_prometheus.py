@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 from support.backends import free_port
 from support.client import Client
+from support.ecs import ecs, register, waiting, with_ecs
 from support.process import Process, eventually
 from support.server import config, group
 
@@ -117,8 +118,10 @@ def test_the_shipped_rules_and_configuration_are_good(arguments):
 def test_the_shipped_rules_use_only_metrics_there_are(serve, plain, folder):
     """A rule over a metric that does not exist never fires and nobody notices."""
     backend = plain(500)
-    server = serve(config(group("web", [backend.target]), data_dir=str(folder("data") / "kept")))
+    server = serve(with_ecs(group("web", [backend.target]), data_dir=str(folder("data") / "kept")))
     server.wait_for("web", backend.target, state="unhealthy")
+    client = ecs(server.url)
+    client.create_service(serviceName="web", taskDefinition=register(client, waiting()), desiredCount=0)
     # Changes of state are counted right after they are shown.
     eventually(lambda: server.metric("tgprobe_transitions_total", target_group="web"))
     names = {line.split()[2] for line in server.http.get("/metrics").text.splitlines() if line.startswith("# TYPE")}
