@@ -99,8 +99,9 @@ fn the_tutorials_definition_is_read() {
 fn every_field_is_documented() {
     let documents =
         concat!(include_str!("../../../../docs/ecs.md"), include_str!("../../../../docs/semantics.md"));
+    let document = include_str!("../../../../docs/ecs.md");
     let missing: Vec<_> =
-        fields::all().into_iter().filter(|name| !documents.contains(&format!("`{name}`"))).collect();
+        fields::all().into_iter().filter(|name| !document.contains(&format!("`{name}`"))).collect();
     assert!(missing.is_empty(), "not in docs/ecs.md: {missing:?}");
 }
 
