@@ -22,7 +22,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
     ("probe", &["model"]),
     ("runtime", &["model", "engine", "probe", "docker"]),
     ("config", &["model"]),
-    ("discovery", &["model", "docker"]),
+    ("discovery", &["model"]),
     ("store", &["model"]),
     ("output", &["model", "runtime::view", "runtime::writer", "runtime::agent"]),
     ("cli", &["model", "docker", "engine", "probe", "runtime", "config", "discovery", "store", "output"]),

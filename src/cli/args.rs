@@ -301,6 +301,8 @@ pub struct RunTaskArgs {
 pub enum RunTaskRuntime {
     /// Plain processes of this host; images are ignored
     Process,
+    /// The Docker engine at DOCKER_HOST, a Unix socket
+    Docker,
 }
 
 /// Arguments of `healthcheck`.

@@ -1,18 +1,17 @@
 //! `tgprobe run-task`: one task of a task definition in the foreground, until it is `HEALTHY` or will not be.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 
 use crate::cli::args::{LogFormat, RunTaskArgs, RunTaskRuntime, TableFormat};
 use crate::cli::exit::{Exit, Trouble};
-use crate::cli::run_task::screen::Screen;
+use crate::cli::run_task::following::{Following, current};
 use crate::cli::run_task::setup::Asked;
+use crate::cli::run_task::signals::Signals;
 use crate::cli::run_task::verdict::{Verdict, hopeless, why};
 use crate::cli::{logging, serve, term};
 use crate::model::ecs::definition::Reading;
-use crate::model::ecs::event::What;
 use crate::model::ecs::health::HealthStatus;
 use crate::model::ecs::task::{ContainerStatus, Task};
 use crate::model::tick::Tick;
@@ -20,11 +19,14 @@ use crate::output::services;
 use crate::runtime::agent::Unwritten;
 use crate::runtime::clock::Clock;
 use crate::runtime::containers::Runtime;
+use crate::runtime::containers::docker::Docker;
 use crate::runtime::containers::process::Processes;
-use crate::runtime::view::{EventId, Told, View};
+use crate::runtime::view::View;
 
+mod following;
 mod screen;
 mod setup;
+mod signals;
 mod verdict;
 
 /// The time shown is that of the last second.
@@ -52,6 +54,7 @@ async fn start(args: &RunTaskArgs) -> Result<Exit, Trouble> {
     }
     let (clock, seed) = (Clock::start(), setup::seed()?);
     let owner = format!("{seed:016x}");
+    let mut run = Run { args, clock, signals, processes: None };
     match args.runtime {
         RunTaskRuntime::Process => {
             for note in Processes::ignored(&reading.blueprint) {
@@ -59,13 +62,17 @@ async fn start(args: &RunTaskArgs) -> Result<Exit, Trouble> {
             }
             let folder = Processes::temporary_folder(&owner);
             let processes = Processes::new(&owner, folder.clone(), clock);
-            let run = Run { args, clock, signals, processes: Some(processes.clone()) };
-            let (exit, kept) = run.of(reading, processes, seed).await?;
-            if !kept {
+            run.processes = Some(processes.clone());
+            let ended = run.of(reading, processes, seed).await;
+            if !matches!(ended, Ok((_, true))) {
                 // What was printed has been told where somebody might want to know it.
                 _ = std::fs::remove_dir_all(folder);
             }
-            Ok(exit)
+            ended.map(|(exit, _)| exit)
+        }
+        RunTaskRuntime::Docker => {
+            let docker = Docker::new(setup::docker_socket()?, &owner, false, clock);
+            run.of(reading, docker, seed).await.map(|(exit, _)| exit)
         }
     }
 }
@@ -81,34 +88,6 @@ fn late_checks(reading: &Reading, args: &RunTaskArgs) -> Vec<String> {
         })
     });
     late.collect()
-}
-
-/// SIGINT and SIGTERM, as often as they come.
-struct Signals(tokio::sync::mpsc::Receiver<()>);
-
-impl Signals {
-    fn listen() -> Result<Self, Trouble> {
-        let (tell, heard) = tokio::sync::mpsc::channel(1);
-        let mut next = Box::pin(serve::end_signals()?);
-        tokio::spawn(async move {
-            loop {
-                next.await;
-                // One that nobody has taken notice of yet says the same.
-                _ = tell.try_send(());
-                match serve::end_signals() {
-                    Ok(signals) => next = Box::pin(signals),
-                    Err(_) => return,
-                }
-            }
-        });
-        Ok(Self(heard))
-    }
-
-    async fn next(&mut self) {
-        if self.0.recv().await.is_none() {
-            std::future::pending().await
-        }
-    }
 }
 
 /// One run of the command.
@@ -131,12 +110,7 @@ impl Run<'_> {
         let began = self.clock.now();
         let view = View::new(self.clock, 1);
         let asked = setup::ask(reading, runtime.clone(), seed, view).await?;
-        let mut following = Following {
-            screen: Screen::new(self.args.output),
-            last: EventId::UNKNOWN,
-            version: 0,
-            processes: self.processes.clone(),
-        };
+        let mut following = Following::new(self.args.output, self.processes.clone());
         let deadline = began + self.args.timeout;
         // Whatever cannot be shown, as to a reader that has hung up, leaves nothing running.
         let judged = self.judge(&asked, &mut following, deadline).await;
@@ -312,51 +286,5 @@ impl Run<'_> {
             term::out(&line)?;
         }
         Ok(())
-    }
-}
-
-/// The task as every reader sees it.
-fn current(asked: &Asked) -> Arc<Task> {
-    asked.agent.state().tasks.get(&asked.task).map(Arc::clone).unwrap_or_default()
-}
-
-/// How far what has happened is shown.
-struct Following {
-    screen: Screen,
-    last: EventId,
-    /// The task's, as shown last.
-    version: u64,
-    processes: Option<Processes>,
-}
-
-impl Following {
-    /// Shows every state the task has been in since, and then `task`, which is how it is now. False where the journal
-    /// lags behind, for a moment.
-    fn catch_up(&mut self, asked: &Asked, task: &Task) -> Result<bool, Trouble> {
-        let now = asked.view.clock.now();
-        let processes = self.processes.clone();
-        let last_line = |name: &str| {
-            processes.as_ref().and_then(|processes| processes.last_lines(&asked.task, name, 1).pop())
-        };
-        let events = asked.view.journal.after(self.last);
-        self.last = events.last;
-        for event in &events.entries {
-            if let Told::Ecs(happened) = &event.told
-                && let What::Task(task) = &happened.what
-                && task.id == asked.task
-                && task.version > self.version
-            {
-                self.version = task.version;
-                self.screen.show(task, now, &last_line)?;
-            }
-        }
-        // What is not in the journal yet is told in its order when it is.
-        if task.version > self.version {
-            return Ok(false);
-        }
-        if task.version == self.version {
-            self.screen.show(task, now, &last_line)?;
-        }
-        Ok(true)
     }
 }

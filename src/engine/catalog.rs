@@ -30,6 +30,8 @@ pub struct Wish {
     api: Option<Arc<TargetGroup>>,
     /// Targets registered through an API.
     registered: BTreeMap<Identity, Arc<TargetDescription>>,
+    /// Targets that were found, by what has found them.
+    discovered: BTreeMap<Box<str>, Vec<Arc<TargetDescription>>>,
 }
 
 impl Wish {
@@ -88,7 +90,7 @@ impl Wish {
     }
 
     fn is_empty(&self) -> bool {
-        self.file.is_none() && self.api.is_none() && self.registered.is_empty()
+        self.file.is_none() && self.api.is_none() && self.registered.is_empty() && self.discovered.is_empty()
     }
 }
 
@@ -206,7 +208,7 @@ impl Catalog {
         for (name, wish) in &mut self.wishes {
             if let Some(file) = wish.file.take() {
                 before.insert(name.clone(), file);
-            } else if moved && !wish.registered.is_empty() {
+            } else if moved && !(wish.registered.is_empty() && wish.discovered.is_empty()) {
                 changed.push(name.clone());
             }
         }
@@ -227,13 +229,41 @@ impl Catalog {
         changed
     }
 
+    /// Makes `targets`, by their groups, what `source` has found, in place of what it had found before. It is not durable:
+    /// a source finds it again. Gives the names of the groups that may have changed by it.
+    pub fn discover(
+        &mut self,
+        source: &str,
+        mut targets: BTreeMap<GroupName, Vec<Arc<TargetDescription>>>,
+    ) -> Vec<GroupName> {
+        let mut changed = Vec::new();
+        for (name, wish) in &mut self.wishes {
+            let new = targets.remove(name).filter(|new| !new.is_empty());
+            if wish.discovered.get(source) != new.as_ref() {
+                changed.push(name.clone());
+                match new {
+                    Some(new) => _ = wish.discovered.insert(source.into(), new),
+                    None => _ = wish.discovered.remove(source),
+                }
+            }
+        }
+        // Those of groups that are not there yet wait for them.
+        for (name, new) in targets.into_iter().filter(|(_, new)| !new.is_empty()) {
+            self.wishes.entry(name.clone()).or_default().discovered.insert(source.into(), new);
+            changed.push(name);
+        }
+        changed.iter().for_each(|name| self.tidy(name));
+        changed
+    }
+
     /// What should be there of a group, complete; `None` if the group should not.
     #[must_use]
     pub fn desired(&self, name: &GroupName) -> Option<DesiredGroup> {
         let wish = self.wishes.get(name)?;
         let group = Arc::clone(wish.group()?);
         let file = wish.file.as_ref().map_or(&[][..], |file| &file.targets);
-        let targets = file.iter().chain(wish.registered.values());
+        let found = wish.discovered.values().flatten();
+        let targets = file.iter().chain(wish.registered.values()).chain(found);
         let targets = if group.target_type == TargetType::Ip {
             // An address is checked where it is, so the many targets of a file are not looked at one by one.
             targets.cloned().collect()

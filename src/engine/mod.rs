@@ -17,3 +17,4 @@ pub mod rollup;
 pub mod shard;
 pub mod status;
 pub mod table;
+pub mod watch;

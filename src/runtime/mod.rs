@@ -28,4 +28,5 @@ pub mod slots;
 pub mod staged;
 pub mod telemetry;
 pub mod view;
+pub mod watching;
 pub mod writer;

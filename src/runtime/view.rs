@@ -33,6 +33,7 @@ pub use crate::runtime::telemetry::ecs::{CheckStats, EcsStats};
 pub use crate::runtime::telemetry::{GroupStats, Histogram, ShardStats, StoreStats};
 
 use crate::model::ecs;
+use crate::model::ecs::watched::Watched;
 use crate::model::health::{Reason, State, TargetHealth};
 use crate::model::target::TargetDescription;
 use crate::model::target_group::GroupName;
@@ -66,6 +67,7 @@ pub struct View {
     listings: ArcSwap<BTreeMap<GroupName, Arc<Listing>>>,
     group_stats: ArcSwap<BTreeMap<GroupName, Arc<GroupStats>>>,
     ecs: ArcSwapOption<ecs::state::State>,
+    watched: ArcSwap<BTreeMap<Box<str>, Arc<Watched>>>,
     shards: Vec<Arc<Published>>,
     version: watch::Sender<u64>,
     ready: AtomicBool,
@@ -87,6 +89,7 @@ impl View {
             listings: ArcSwap::default(),
             group_stats: ArcSwap::default(),
             ecs: ArcSwapOption::empty(),
+            watched: ArcSwap::default(),
             shards: (0..shards).map(|_| Arc::default()).collect(),
             version: watch::Sender::new(0),
             ready: AtomicBool::new(false),
@@ -120,6 +123,23 @@ impl View {
     /// Makes `state` what readers see of clusters, services and tasks. For the agent alone.
     pub fn publish_ecs(&self, state: Arc<ecs::state::State>) {
         self.ecs.store(Some(state));
+        self.bump();
+    }
+
+    /// What each watch knows of its containers, by the watch's name.
+    #[must_use]
+    pub fn watched(&self) -> Arc<BTreeMap<Box<str>, Arc<Watched>>> {
+        self.watched.load_full()
+    }
+
+    /// Makes `watched` what readers see of one watch. For that watch alone.
+    pub fn publish_watched(&self, watched: Watched) {
+        let watched = Arc::new(watched);
+        self.watched.rcu(|all| {
+            let mut all = BTreeMap::clone(all);
+            all.insert(watched.name.clone(), Arc::clone(&watched));
+            all
+        });
         self.bump();
     }
 

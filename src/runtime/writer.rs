@@ -9,7 +9,7 @@
 //! A call is decided by looking at the catalog as it is when its turn comes, so no two calls can contradict each other.
 //! It is answered once what it changed is durable and readers see it. Calls that wait are made durable together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use crate::engine::registry::{Changes, Drains};
 use crate::model::arn::Account;
 use crate::model::change::Change;
 use crate::model::desired::Desired;
+use crate::model::target::TargetDescription;
 use crate::model::target_group::GroupName;
 use crate::model::tick::Tick;
 use crate::runtime::clock::Clock;
@@ -59,7 +60,12 @@ type Decide = Box<dyn FnOnce(&Catalog, Tick) -> Option<Vec<Change>> + Send>;
 enum Ask {
     File(Desired, oneshot::Sender<Changes>),
     Call(Decide, Done),
+    /// What a source has found, by the source's name.
+    Discovered(Box<str>, Found, oneshot::Sender<Changes>),
 }
+
+/// Targets by their groups.
+pub type Found = BTreeMap<GroupName, Vec<Arc<TargetDescription>>>;
 
 /// The way to the task, for whoever wishes something.
 #[derive(Clone, Debug)]
@@ -95,6 +101,14 @@ impl Writer {
     pub async fn file(&self, desired: Desired) -> Option<Changes> {
         let (done, answer) = oneshot::channel();
         _ = self.asks.send(Ask::File(desired, done)).await;
+        answer.await.ok()
+    }
+
+    /// Makes `found` what `source` has found, in place of what it had found before; answered when it is live. It does not
+    /// outlive the process. `None` if that is about to stop.
+    pub async fn discovered(&self, source: &str, found: Found) -> Option<Changes> {
+        let (done, answer) = oneshot::channel();
+        _ = self.asks.send(Ask::Discovered(source.into(), found, done)).await;
         answer.await.ok()
     }
 
@@ -155,6 +169,13 @@ impl<K: Keeper> Task<K> {
                         }
                         if let Some(changes) = self.make_live(touched, Default::default(), true).await {
                             // Whoever asked may have gone away; the set is live all the same.
+                            _ = answer.send(changes);
+                        }
+                    }
+                    Ask::Discovered(source, found, answer) => {
+                        self.carry_out(std::mem::take(&mut batch)).await;
+                        let touched = self.catalog.discover(&source, found);
+                        if let Some(changes) = self.make_live(touched, Default::default(), false).await {
                             _ = answer.send(changes);
                         }
                     }

@@ -74,6 +74,8 @@ def test_a_task_cut_off_from_its_database_is_replaced_after_draining_and_heals_w
             {"targetGroupArn": web["TargetGroupArn"], "containerName": "backend", "containerPort": 8000}
         ],
         deploymentConfiguration={"maximumPercent": 100, "minimumHealthyPercent": 0},
+        # What it takes to start must not look like a failure.
+        healthCheckGracePeriodSeconds=10,
     )
     (first,) = eventually(lambda: ecs.tasks("my-backend-task-service"))
     first = ecs.until(first["taskArn"], lastStatus="RUNNING", healthStatus="HEALTHY")
@@ -105,6 +107,7 @@ def test_a_task_cut_off_from_its_database_is_replaced_after_draining_and_heals_w
 
     old, new = (arn["taskArn"].rsplit("/", 1)[1] for arn in (first, second))
     name, arn = "(service my-backend-task-service)", web["TargetGroupArn"]
+    deployment = first["startedBy"]
     wanted = [
         f"{name} has started 1 tasks: (task {old}).",
         f"{name} registered 1 targets in (target-group {arn})",
@@ -112,7 +115,7 @@ def test_a_task_cut_off_from_its_database_is_replaced_after_draining_and_heals_w
         f"{name} (task {old}) failed container health checks.",
         f"{name} has stopped 1 running tasks: (task {old}).",
         f"{name} deregistered 1 targets in (target-group {arn})",
-        f"{name} has begun draining connections on 1 tasks.",
+        f"(service my-backend-task-service, taskSet {deployment}) has begun draining connections on 1 tasks.",
         f"{name} has started 1 tasks: (task {new}). Amazon ECS replaced 1 tasks due to an unhealthy status.",
         f"{name} registered 1 targets in (target-group {arn})",
     ]

@@ -37,6 +37,8 @@ def test_a_service_that_answers_500_is_mended_by_a_deployment_and_the_stock_wait
         taskDefinition="backend:1",
         desiredCount=1,
         loadBalancers=[{"targetGroupArn": arn, "containerName": "backend", "containerPort": PORT}],
+        # What it takes to start must not look like a failure.
+        healthCheckGracePeriodSeconds=5,
     )
 
     # At least one task runs, so that it is no failure to start; its target says what is wrong.

@@ -9,10 +9,15 @@ import subprocess
 import time
 
 import pytest
-from support.ecs import definition, in_order
 from support.process import Process
 
 CHECK = {"command": ["CMD-SHELL", "test -e ok && echo fine || { echo no ok; exit 7; }"], "interval": 5, "retries": 1}
+
+
+def in_order(wanted, said):
+    """Whether all of `wanted` are in `said` in this order, whatever is between them."""
+    rest = iter(said)
+    return all(any(line == one for line in rest) for one in wanted)
 
 
 def shell(script, name="app", check=CHECK, **more):
@@ -48,7 +53,7 @@ class Trial:
 
     def write(self, *containers, **more):
         containers = [{"workingDirectory": str(self.folder), **container} for container in containers]
-        self.file.write_text(json.dumps(definition("web", *containers, **more)))
+        self.file.write_text(json.dumps({"family": "web", "containerDefinitions": containers, **more}))
         return self
 
     def run(self, *arguments, within=60):
@@ -171,6 +176,17 @@ def test_a_task_that_can_never_be_healthy_is_refused_before_it_starts(trial):
     assert not (trial.folder / "app.group").exists()
 
 
+@pytest.mark.parametrize("host, code, said", [
+    ("unix:///no/such/socket", 3, "/no/such/socket"),
+    ("tcp://127.0.0.1:2375", 2, 'DOCKER_HOST is "tcp://127.0.0.1:2375": expected a Unix socket'),
+])
+def test_an_engine_that_cannot_be_reached_ends_the_run_at_once(trial, host, code, said):
+    trial.environment["DOCKER_HOST"] = host
+    run = trial.write(shell("sleep 97", image="tiny:1")).run("--runtime", "docker")
+    assert (run.returncode, run.stdout) == (code, ""), run
+    assert said in run.stderr, run.stderr
+
+
 def test_a_healthy_task_is_left_running_where_that_is_asked_for(trial):
     run = trial.write(shell("touch ok; echo serving; exec sleep 97")).run("--keep")
     assert run.returncode == 0, run
@@ -187,6 +203,7 @@ def test_ctrl_c_stops_the_task(trial):
     process = trial.write(shell("sleep 97")).begin()
     try:
         process.line("app RUNNING")
+        trial.group()
         process.signal(signal.SIGINT)
         assert process.wait(20) == 1
         assert "error: interrupted before web was HEALTHY" in process.errors()

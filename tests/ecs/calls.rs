@@ -114,15 +114,19 @@ async fn services_that_cannot_be_are_refused() {
     all_refused(&Server::start().await, &calls).await;
 }
 
+/// Says more of a service that is fine without it, and is refused for that.
+async fn service_refused(server: &Server, calls: &[(&str, &str, &str)]) {
+    for (rest, code, message) in calls {
+        let service = format!(r#"{{"serviceName":"a","taskDefinition":"web","desiredCount":1,{rest}}}"#);
+        let (found, told) = refused(server, "CreateService", &service).await;
+        assert!(found == *code && told.contains(message), "{rest}: {found}: {told}");
+    }
+}
+
 #[tokio::test]
-async fn what_a_service_says_of_its_deployments_and_targets_is_checked() {
-    let server = Server::start().await;
-    let head = r#""serviceName":"a","taskDefinition":"web","desiredCount":1"#;
-    let web = format!(r#""targetGroupArn":"{}""#, server.arn("web"));
-    let vms = server.arn("vms");
-    let vms = format!(r#""targetGroupArn":"{vms}""#);
+async fn what_a_service_says_of_its_deployments_is_checked() {
     let circuit = r#""deploymentConfiguration":{"deploymentCircuitBreaker":"#;
-    for (rest, code, message) in [
+    let calls = [
         (r#""deploymentConfiguration":{"strategy":"CANARY"}"#, UNSUPPORTED, "The strategy CANARY"),
         (r#""deploymentConfiguration":{"strategy":"x"}"#, INVALID, "enum value set: [ROLLING,"),
         (r#""deploymentConfiguration":{"bakeTimeInMinutes":1}"#, UNSUPPORTED, "'bakeTimeInMinutes'"),
@@ -161,9 +165,16 @@ async fn what_a_service_says_of_its_deployments_and_targets_is_checked() {
             INVALID,
             "greater than or equal to 1",
         ),
-        (r#""healthCheckGracePeriodSeconds":-1"#, INVALID, "at 'healthCheckGracePeriodSeconds'"),
-        (r#""launchType":"MOON""#, INVALID, "[EC2, FARGATE, EXTERNAL, MANAGED_INSTANCES]"),
-        (r#""clientToken":"a b""#, INVALID, "visible ASCII"),
+    ];
+    service_refused(&Server::start().await, &calls).await;
+}
+
+#[tokio::test]
+async fn target_groups_of_a_service_must_be_there_and_lead_somewhere() {
+    let server = Server::start().await;
+    let group = |name: &str| format!(r#""targetGroupArn":"{}""#, server.arn(name));
+    let (web, vms) = (group("web"), group("vms"));
+    let calls = [
         (
             r#""loadBalancers":[{"loadBalancerName":"old"}]"#,
             UNSUPPORTED,
@@ -195,14 +206,22 @@ async fn what_a_service_says_of_its_deployments_and_targets_is_checked() {
             "is named twice",
         ),
         (r#""loadBalancers":[{},{},{},{},{},{}]"#, INVALID, "at most 5 load balancers"),
+    ];
+    service_refused(&server, &calls).await;
+}
+
+#[tokio::test]
+async fn what_else_a_service_says_is_checked() {
+    let calls = [
+        (r#""healthCheckGracePeriodSeconds":-1"#, INVALID, "at 'healthCheckGracePeriodSeconds'"),
+        (r#""launchType":"MOON""#, INVALID, "[EC2, FARGATE, EXTERNAL, MANAGED_INSTANCES]"),
+        (r#""clientToken":"a b""#, INVALID, "visible ASCII"),
         (r#""tags":[{"key":"aws:x"}]"#, INVALID, "is not allowed"),
         (r#""tags":[{"key":"x"},{"key":"x"}]"#, INVALID, "Duplicate tag key found: 'x'."),
         (r#""tags":[{"value":"x"}]"#, INVALID, "Tag key can not be null or empty."),
         (r#""tags":[{"key":"x","value":"<"}]"#, INVALID, "at 'tags[0].value'"),
-    ] {
-        let (found, told) = refused(&server, "CreateService", &format!("{{{head},{rest}}}")).await;
-        assert!(found == code && told.contains(message), "{rest}: {found}: {told}");
-    }
+    ];
+    service_refused(&Server::start().await, &calls).await;
 }
 
 #[tokio::test]

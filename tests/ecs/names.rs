@@ -22,10 +22,10 @@ impl Names {
         match answer {
             Value::Object(fields) => {
                 let told = fields.into_iter().map(|(key, value)| {
-                    let told = match value {
-                        Value::Number(_) if key.ends_with("At") => Value::from("{time}"),
-                        Value::String(text) if key == "nextToken" => self.name("token", text).into(),
-                        other => self.told(other),
+                    let told = match value.as_str() {
+                        Some(text) if key == "nextToken" => self.name("token", text.to_owned()).into(),
+                        None if value.is_number() && key.ends_with("At") => Value::from("{time}"),
+                        _ => self.told(value),
                     };
                     (key, told)
                 });
@@ -33,7 +33,7 @@ impl Names {
             }
             Value::Array(values) => values.into_iter().map(|value| self.told(value)).collect(),
             Value::String(text) => self.text(&text).into(),
-            other => other,
+            plain @ (Value::Null | Value::Bool(_) | Value::Number(_)) => plain,
         }
     }
 

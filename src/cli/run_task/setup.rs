@@ -66,6 +66,23 @@ pub(super) fn seed() -> Result<u64, Trouble> {
     Ok(u64::from_be_bytes(bytes))
 }
 
+/// Where the Docker engine listens: what `DOCKER_HOST` says, or where it does by default.
+///
+/// # Errors
+/// If that is no Unix socket.
+pub(super) fn docker_socket() -> Result<PathBuf, Trouble> {
+    let Some(host) = std::env::var_os("DOCKER_HOST").filter(|host| !host.is_empty()) else {
+        return Ok(Settings::default().docker_socket);
+    };
+    let host = host.to_string_lossy();
+    let path = host.strip_prefix("unix://").filter(|path| path.starts_with('/'));
+    path.map(PathBuf::from).ok_or_else(|| {
+        Trouble::usage(format!(
+            "DOCKER_HOST is {host:?}: expected a Unix socket, such as \"unix:///run/docker.sock\""
+        ))
+    })
+}
+
 /// A task that was asked for, and the way to it.
 pub(super) struct Asked {
     pub(super) agent: Agent,

@@ -29,7 +29,7 @@ mod stop;
 mod targets;
 mod tasks;
 mod tokens;
-mod verdict;
+pub(in crate::engine) mod verdict;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

@@ -14,14 +14,14 @@ use crate::model::tick::Tick;
 
 /// What the check of a container has said since it started (docs/semantics.md, "Task health").
 #[derive(Clone, Debug)]
-pub(super) struct Verdict {
+pub(in crate::engine) struct Verdict {
     machine: Machine,
     settings: Settings,
 }
 
 impl Verdict {
     /// Nothing yet: the container has started at `started`.
-    pub(super) fn new(check: &ContainerCheck, started: Tick) -> Self {
+    pub(in crate::engine) fn new(check: &ContainerCheck, started: Tick) -> Self {
         Self { machine: Machine::new(false, started), settings: policy(check) }
     }
 
@@ -47,11 +47,11 @@ impl Verdict {
     }
 
     /// Counts what a check said that began at `started`.
-    pub(super) fn take(&mut self, outcome: Outcome, started: Tick, now: Tick) {
+    pub(in crate::engine) fn take(&mut self, outcome: Outcome, started: Tick, now: Tick) {
         self.machine.on_outcome(outcome, &self.settings, started, now);
     }
 
-    pub(super) fn health(&self) -> HealthStatus {
+    pub(in crate::engine) fn health(&self) -> HealthStatus {
         match self.machine.conclusive_state() {
             State::Healthy => HealthStatus::Healthy,
             State::Unhealthy => HealthStatus::Unhealthy,

@@ -10,3 +10,4 @@ pub mod settings;
 pub mod state;
 pub mod task;
 pub mod watch;
+pub mod watched;

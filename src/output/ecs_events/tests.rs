@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use super::*;
 use crate::model::ecs::definition::DefinitionId;
 use crate::model::ecs::health::HealthStatus;
-use crate::model::ecs::task::{ContainerStatus, DesiredStatus, Membership, StopCode, TaskStatus};
+use crate::model::ecs::task::{
+    Binding, Container, ContainerStatus, DesiredStatus, Membership, StopCode, TaskStatus,
+};
 use crate::model::tick::Tick;
 
 const AT: Tick = Tick(1_767_323_045_678);

@@ -224,7 +224,9 @@ impl Runtime for Docker {
             let outcome = if docker.inner.native {
                 docker.hear(&probe, gone).await
             } else {
-                docker.check(&probe, gone).await
+                let key = &probe.key;
+                let whose = format!("{}/{}/{}", key.task, key.index, key.run);
+                docker.check(&probe.runtime_id, &probe.check, &whose, gone).await
             };
             _ = done.send(outcome);
         });

@@ -77,6 +77,10 @@ impl<'a> Crew<'a> {
         crew
     }
 
+    fn is_empty(&self) -> bool {
+        self.good.is_empty() && self.undecided.is_empty() && self.bad.is_empty()
+    }
+
     /// What it lacks: unhealthy tasks do not count.
     fn missing(&self) -> usize {
         self.keep.saturating_sub(self.good.len() + self.undecided.len())
@@ -177,19 +181,32 @@ fn surplus(capacity: Capacity, crews: &[Crew<'_>], pick: &mut dyn FnMut(usize) -
     stops
 }
 
-/// What the deployments lack, as far as there is room: older ones first, since what they lack is what serves.
+/// What the deployments lack, as far as there is room. The newest always gets a first task, or what is to mend a service
+/// would wait for what is broken; then older ones that serve, the newest, and what does not serve.
 fn lacking(deployments: &[Lane], crews: &[Crew<'_>], mut room: usize) -> Vec<Start> {
-    let older_first = deployments.iter().zip(crews).skip(1).chain(deployments.iter().zip(crews).take(1));
-    let mut starts = Vec::new();
-    for (lane, crew) in older_first.filter(|(lane, _)| lane.launching) {
-        let count = crew.missing().min(room);
-        room -= count;
-        if count > 0 {
-            let replaces = count.min(crew.bad.len());
-            starts.push(Start { deployment: lane.id.clone(), count, replaces });
+    let mut counts = vec![0; crews.len()];
+    let mut fill = |place: usize, most: usize| {
+        if deployments[place].launching {
+            let count = (crews[place].missing() - counts[place]).min(room).min(most);
+            room -= count;
+            counts[place] += count;
         }
+    };
+    let newest_is_empty = crews.first().is_some_and(Crew::is_empty);
+    if newest_is_empty {
+        fill(0, 1);
     }
-    starts
+    let (serving, others): (Vec<usize>, Vec<usize>) =
+        (1..crews.len()).partition(|place| !crews[*place].good.is_empty());
+    let newest = (0..crews.len()).take(1);
+    serving.into_iter().chain(newest).chain(others).for_each(|place| fill(place, usize::MAX));
+    let starts = deployments.iter().zip(crews).zip(counts).filter(|(_, count)| *count > 0);
+    let start = |((lane, crew), count): ((&Lane, &Crew<'_>), usize)| Start {
+        deployment: lane.id.clone(),
+        count,
+        replaces: count.min(crew.bad.len()),
+    };
+    starts.map(start).collect()
 }
 
 /// Where there is no room for the replacement of an unhealthy task, one of them goes first.

@@ -52,7 +52,7 @@ impl Ecs {
 
     /// When [`Ecs::schedule`] has something to do next, if nothing happens before.
     pub(in crate::engine::ecs) fn next_schedule(&self) -> Option<Tick> {
-        self.scheduler.due
+        self.scheduler.due.filter(|_| self.link == Link::Up)
     }
 
     /// Has services looked at soon, because of what was wished of one.

@@ -39,6 +39,7 @@ const HEALTHY: TargetHealth = TargetHealth::HEALTHY;
 /// Containers start and stop at once, targets are healthy and drain for two seconds, unless a test says otherwise.
 struct World {
     ecs: Ecs,
+    settings: Settings,
     now: Tick,
     running: BTreeSet<ContainerKey>,
     /// Tasks whose checks fail.
@@ -83,17 +84,26 @@ impl World {
     /// One that is connected, with three revisions and no service.
     fn new() -> Self {
         let mut world = Self::of(State::default());
-        for command in ["one", "two", "three"] {
-            world.ecs.register_definition(blueprint(command), Tags::new(), world.now).unwrap();
-        }
+        world.define();
         world
     }
 
+    fn define(&mut self) {
+        for command in ["one", "two", "three"] {
+            self.ecs.register_definition(blueprint(command), Tags::new(), self.now).unwrap();
+        }
+    }
+
     fn of(state: State) -> Self {
+        Self::run_as(state, Settings::default(), 7)
+    }
+
+    fn run_as(state: State, settings: Settings, seed: u64) -> Self {
         let now = Tick(1_790_000_000_000);
-        let ecs = Ecs::new(Settings::default(), Account::default(), state, 7, now);
+        let ecs = Ecs::new(settings.clone(), Account::default(), state, seed, now);
         let mut world = Self {
             ecs,
+            settings,
             now,
             running: BTreeSet::new(),
             sick: BTreeSet::new(),
@@ -124,17 +134,30 @@ impl World {
             bindings: Vec::new(),
         });
         let found = found.collect();
-        self.ecs.report(Report::Connectivity(Connectivity::Connected), self.now);
-        self.ecs.report(Report::Inventory(found), self.now);
+        self.tell(Report::Connectivity(Connectivity::Connected), self.now);
+        self.tell(Report::Inventory(found), self.now);
+    }
+
+    /// Reports something, and looks at what was done about it.
+    fn tell(&mut self, report: Report, now: Tick) {
+        let before = self.ecs.state().clone();
+        self.ecs.report(report, now);
+        simulation::check(&before, self.ecs.state(), now);
     }
 
     fn disconnect(&mut self) {
-        self.ecs.report(Report::Connectivity(Connectivity::Disconnected), self.now);
+        self.tell(Report::Connectivity(Connectivity::Disconnected), self.now);
     }
 
     /// Another process takes up what this one has kept.
     fn restart(&mut self) {
-        self.ecs = Ecs::new(Settings::default(), Account::default(), self.ecs.state().clone(), 8, self.now);
+        self.ecs = Ecs::new(
+            self.settings.clone(),
+            Account::default(),
+            self.ecs.state().clone(),
+            self.now.0,
+            self.now,
+        );
         self.connect();
     }
 
@@ -155,7 +178,9 @@ impl World {
     /// Does what is asked for by now, until nothing is any more.
     fn work(&mut self) {
         for _ in 0..1_000 {
+            let before = self.ecs.state().clone();
             self.ecs.tick(self.now);
+            simulation::check(&before, self.ecs.state(), self.now);
             self.happened.extend(self.ecs.take_happened());
             let actions = self.ecs.take_actions();
             let settled = actions.is_empty();
@@ -175,14 +200,14 @@ impl World {
             Action::Start(start) if self.broken.contains(&start.definition.id.revision) => {
                 let message = "no such file".into();
                 let error = StartError { kind: StartErrorKind::CannotStart, message };
-                self.ecs.report(Report::NotStarted(start.key, error), now);
+                self.tell(Report::NotStarted(start.key, error), now);
             }
             Action::Start(start) => {
                 let key = start.key;
                 self.running.insert(key.clone());
                 let runtime_id = runtime_id(&key);
                 let report = Report::Started { key, runtime_id, address: ADDRESS, bindings: Vec::new() };
-                self.ecs.report(report, now);
+                self.tell(report, now);
             }
             Action::Terminate(key, _) | Action::Kill(key, _) => self.end(&key, 143),
             Action::Probe(probe) => {
@@ -190,10 +215,10 @@ impl World {
                 let outcome = if sick { Outcome::Fail(Failure::CommandExit(1)) } else { Outcome::Pass };
                 let exit_code = i32::from(sick);
                 let result = CheckResult { started: now, ended: now, exit_code, output: "".into() };
-                self.ecs.report(Report::Probed(probe.key, outcome, result), now);
+                self.tell(Report::Probed(probe.key, outcome, result), now);
             }
             Action::Register(id, _) => {
-                self.ecs.report(Report::Registered(id.clone()), now);
+                self.tell(Report::Registered(id.clone()), now);
                 let health = self.health_of(&id);
                 self.targets(&id, Some(health));
             }
@@ -219,7 +244,7 @@ impl World {
             (!draining).then_some(TargetSeen { arn, id, port, health })
         };
         let seen = task.targets.iter().filter_map(told).collect();
-        self.ecs.report(Report::Targets(id.clone(), seen), self.now);
+        self.tell(Report::Targets(id.clone(), seen), self.now);
     }
 
     /// Has the checks of a task, or its target, fail or pass from here on.
@@ -244,7 +269,7 @@ impl World {
     fn end(&mut self, key: &ContainerKey, exit_code: i32) {
         if self.running.remove(key) {
             let report = Report::Ended { key: key.clone(), exit_code: Some(exit_code), reason: None };
-            self.ecs.report(report, self.now);
+            self.tell(report, self.now);
         }
     }
 

@@ -69,7 +69,7 @@ fn every_promise_holds_in_every_life_of_a_task() {
     match number("SIM_SEED") {
         Some(seed) => run(seed),
         None => {
-            (0..number("SIM_SEEDS").unwrap_or(100)).for_each(run);
+            (0..number("SIM_SEEDS").unwrap_or(150)).for_each(run);
             let words: Vec<&str> = ends.iter().map(|end| &**end).collect();
             let all =
                 ["EssentialContainerExited", "TaskFailedToStart", "UserInitiated", "killed", "restarted"];
@@ -225,7 +225,7 @@ impl Simulation {
         }
         self.settle();
         // A start, a drain, and three containers one behind the other that have to be killed twice.
-        self.advance(self.now + Duration::from_secs(30 + 60 + 3 * (30 + 15)));
+        self.advance(self.now + Duration::from_secs(60 + 60 + 3 * (30 + 15)));
         for task in self.ecs.state().tasks.values() {
             assert!(task.is_stopped(), "{task:#?}");
         }

@@ -97,7 +97,8 @@ fn the_tutorials_definition_is_read() {
 
 #[test]
 fn every_field_is_documented() {
-    let documents = concat!(include_str!("../../../../docs/ecs.md"), include_str!("../../../../docs/semantics.md"));
+    let documents =
+        concat!(include_str!("../../../../docs/ecs.md"), include_str!("../../../../docs/semantics.md"));
     let missing: Vec<_> =
         fields::all().into_iter().filter(|name| !documents.contains(&format!("`{name}`"))).collect();
     assert!(missing.is_empty(), "not in docs/ecs.md: {missing:?}");

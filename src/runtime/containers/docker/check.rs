@@ -7,8 +7,7 @@ use std::time::Duration;
 use super::sweep::{self, Left};
 use super::{Answer, Docker};
 use crate::docker::{EngineError, ExecState, ExecStream, Output};
-use crate::engine::ecs::action::Probe;
-use crate::model::ecs::check::CheckCommand;
+use crate::model::ecs::check::{CheckCommand, ContainerCheck};
 use crate::model::ecs::health::{CheckResult, OUTPUT_LIMIT};
 use crate::model::failure::Failure;
 use crate::model::outcome::{Cause, Outcome};
@@ -48,21 +47,28 @@ enum Ending {
 impl Docker {
     /// Runs a check, and kills whatever of it is still there when it has ended, when its time is up, or when `gone` is
     /// done.
-    pub(super) async fn check(
+    ///
+    /// `whose` is the value of the mark that its processes carry, with the moment of its start behind it.
+    ///
+    /// # Errors
+    /// If the engine cannot be reached.
+    pub(in crate::runtime) async fn check(
         &self,
-        probe: &Probe,
+        container: &str,
+        check: &ContainerCheck,
+        whose: &str,
         gone: impl Future<Output = ()> + Send,
     ) -> Answer<(Outcome, CheckResult)> {
         let started = self.inner.clock.now();
-        if let Some(why) = self.still_stuck(probe).await? {
+        if let Some(why) = self.still_stuck(container).await? {
             return Ok(self.told(started, Outcome::Fail(Failure::CommandTimeout), -1, why));
         }
-        let argv = match self.argv(probe).await {
+        let argv = match self.argv(container, &check.command).await {
             Ok(argv) => argv,
             Err(error) => return self.inconclusive(started, error),
         };
-        let mark = format!("{MARK}={}/{}/{}/{}", probe.key.task, probe.key.index, probe.key.run, started.0);
-        let exec = match self.engine().exec(&probe.runtime_id, &argv, std::slice::from_ref(&mark)).await {
+        let mark = format!("{MARK}={whose}/{}", started.0);
+        let exec = match self.engine().exec(container, &argv, std::slice::from_ref(&mark)).await {
             Ok(exec) => exec,
             Err(error) => return self.inconclusive(started, error),
         };
@@ -78,21 +84,21 @@ impl Docker {
             }
         };
         let mut output = Output::new(OUTPUT_LIMIT);
-        let ending = self.follow(&exec, &mut stream, &mut output, probe.check.timeout, gone).await;
+        let ending = self.follow(&exec, &mut stream, &mut output, check.timeout, gone).await;
         // Before anything is told, even where the engine has gone away meanwhile.
-        let left = sweep::sweep(self.inner.clock, &probe.runtime_id, &mark).await;
+        let left = sweep::sweep(self.inner.clock, container, &mark).await;
         let ending = ending?;
         if matches!(ending, Ending::Exited(_)) {
             // Nobody holds the other end any more, so this ends soon.
             self.last_words(&mut stream, &mut output).await;
         }
-        let unkilled = self.unkilled(probe, &exec, &ending, &left).await?;
-        Ok(self.verdict(started, probe.check.timeout, ending, &output.text(), unkilled))
+        let unkilled = self.unkilled(container, &exec, &ending, &left).await?;
+        Ok(self.verdict(started, check.timeout, ending, &output.text(), unkilled))
     }
 
     /// Why a command that could not be killed keeps this check from being run, if one does.
-    async fn still_stuck(&self, probe: &Probe) -> Answer<Option<String>> {
-        let stuck = lock(&self.inner.stuck).get(&probe.runtime_id).cloned();
+    async fn still_stuck(&self, container: &str) -> Answer<Option<String>> {
+        let stuck = lock(&self.inner.stuck).get(container).cloned();
         let Some(exec) = stuck else { return Ok(None) };
         match self.engine().exec_inspect(&exec).await {
             Ok(state) if state.running => Ok(Some(
@@ -101,22 +107,22 @@ impl Docker {
             )),
             Err(EngineError::Unreachable(why)) => Err(Unreachable(why)),
             Ok(_) | Err(EngineError::Refused { .. } | EngineError::Garbled(_)) => {
-                lock(&self.inner.stuck).remove(&probe.runtime_id);
+                lock(&self.inner.stuck).remove(container);
                 Ok(None)
             }
         }
     }
 
     /// The words of the command. What `CMD-SHELL` means is the image's to say.
-    async fn argv(&self, probe: &Probe) -> Result<Vec<Box<str>>, EngineError> {
-        if let CheckCommand::Exec(words) = &probe.check.command {
+    async fn argv(&self, container: &str, command: &CheckCommand) -> Result<Vec<Box<str>>, EngineError> {
+        if let CheckCommand::Exec(words) = command {
             return Ok(words.to_vec());
         }
-        let inspected = self.engine().inspect(&probe.runtime_id).await?;
+        let inspected = self.engine().inspect(container).await?;
         let shell = inspected.map(|inspected| inspected.config.shell).unwrap_or_default();
         let shell: Vec<_> = shell.iter().map(String::as_str).collect();
         let shell = if shell.is_empty() { &["/bin/sh", "-c"][..] } else { &shell };
-        Ok(probe.check.command.argv(shell))
+        Ok(command.argv(shell))
     }
 
     /// Reads what a command prints until it has ended, whoever of its children still holds its output; or until its time
@@ -183,7 +189,7 @@ impl Docker {
     /// Why something of a command is still there after it was killed, if something is.
     async fn unkilled(
         &self,
-        probe: &Probe,
+        container: &str,
         exec: &str,
         ending: &Ending,
         left: &Left,
@@ -198,7 +204,7 @@ impl Docker {
                 Ok(_) | Err(EngineError::Refused { .. } | EngineError::Garbled(_)) => return Ok(None),
             }
             if self.inner.clock.now() >= end {
-                lock(&self.inner.stuck).insert(probe.runtime_id.clone(), exec.into());
+                lock(&self.inner.stuck).insert(container.into(), exec.into());
                 return Ok(Some(left.why()));
             }
             self.inner.clock.sleep(LOOKS.0).await;

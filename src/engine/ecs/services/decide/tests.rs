@@ -164,6 +164,21 @@ fn a_new_deployment_replaces_the_old_within_the_bounds() {
 }
 
 #[test]
+fn what_is_to_mend_a_service_does_not_wait_for_what_is_broken() {
+    table(&[
+        // One place, and the old task is unhealthy: the new one takes it, not another old one.
+        ("1 100/200 A:1: B:1:b", "+A1"),
+        ("1 100/200 A:1: B:1:bb", "-Bb"),
+        ("1 100/200 A:1: B:1:bs", ""),
+        ("1 0/100 A:1: B:1:b", "-Bb B=0"),
+        // Where the old one serves, what it lacks comes once the new one has a task.
+        ("4 100/150 A:4: B:4:gggb", "+A1 +B1/1"),
+        ("4 100/150 A:4:u B:4:gggb", "+B1/1"),
+        ("4 100/150 A:4:u B:4:bbbb", "+A1"),
+    ]);
+}
+
+#[test]
 fn where_neither_bound_leaves_room_it_is_said() {
     table(&[
         ("3 100/125 B:3: A:3:ggg", "stuck"),

@@ -98,7 +98,8 @@ impl Runtime {
             Event::Probe(..) => dice.once_in(2),
             Event::End(..) | Event::Answer(_) | Event::Drained(..) | Event::Back => true,
         });
-        let back = now + dice.upto(60_000);
+        let away = dice.pick(&[1_000, 60_000]);
+        let back = now + dice.upto(away);
         self.plan(back, Event::Back);
     }
 
@@ -123,7 +124,7 @@ impl Runtime {
     pub(super) fn act(&mut self, action: Action, dice: &mut Dice, now: Tick) {
         match action {
             Action::Start(start) => {
-                let slow = dice.pick(&[0, 1_000, 15_000]);
+                let slow = dice.pick(&[0, 1_000, 15_000, 60_000]);
                 let at = now + dice.upto(slow);
                 self.plan(at, Event::Start(start));
             }
