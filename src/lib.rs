@@ -5,6 +5,7 @@
 
 pub mod model;
 
+pub mod docker;
 pub mod engine;
 pub mod probe;
 

@@ -8,6 +8,8 @@ mod check;
 mod gate;
 #[path = "cli/server.rs"]
 mod server;
+#[path = "cli/services.rs"]
+mod services;
 #[path = "cli/status.rs"]
 mod status;
 

@@ -42,6 +42,8 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
         Some(name) if name.starts_with("bad-credentials") => {
             fs::read(root().join("tests/configs").join(name))
         }
+        Some("task-definition.json") => fs::read(root().join("task-definition.example.json")),
+        Some(name) if name.ends_with(".json") => fs::read(root().join("tests/configs").join(name)),
         Some("tls.pem") => Ok(identity().0.clone().into_bytes()),
         Some("tls.key") => Ok(identity().1.clone().into_bytes()),
         Some("other.key") => {
@@ -65,8 +67,11 @@ fn every_known_key_is_read() {
     for (table, key) in config::known_keys() {
         let header = match table {
             "" => String::new(),
-            "server" | "server.journal" => format!("[{table}]\n"),
-            "target_group" => "[[target_group]]\n".to_owned(),
+            "server" | "server.journal" | "ecs" => format!("[{table}]\n"),
+            "target_group" | "service" | "docker" => format!("[[{table}]]\n"),
+            "service.load_balancer" => format!("[[service]]\n[[{table}]]\n"),
+            below if below.starts_with("service.") => format!("[[service]]\n[{below}]\n"),
+            below if below.starts_with("docker.") => format!("[[docker]]\n[{below}]\n"),
             "target_group.targets" => format!("[[target_group]]\ntargets = [{{ {key} = 1979-05-27 }}]\n"),
             below => format!("[[target_group]]\n[{below}]\n"),
         };

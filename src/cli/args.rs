@@ -1,13 +1,15 @@
 //! The command line: every command, every option, the examples of `--help`.
 
+mod wait;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use crate::cli::args::wait::WaitArgs;
 use crate::cli::client::Server;
-use crate::cli::gate::goal::{Aim, Minimum, Name};
 use crate::config::CheckFlags;
 use crate::model::credential::Secret;
 use crate::model::duration;
@@ -35,10 +37,12 @@ pub enum Command {
     Demo(DemoArgs),
     /// Check URLs, or every target of a configuration, once
     Check(CheckArgs),
-    /// Show target groups, or the targets of one
+    /// Show target groups, or the targets of one; services and tasks
     Status(StatusArgs),
-    /// Wait until the targets of a group are healthy: a gate for deploys
+    /// Wait until targets are healthy, or a service has arrived: a gate for deploys
     Wait(WaitArgs),
+    /// Run a task of a task definition until it is HEALTHY: try it before AWS does
+    RunTask(RunTaskArgs),
     /// Register targets in a group
     Register(RegisterArgs),
     /// Deregister targets of a group: each drains, then it is gone
@@ -184,59 +188,31 @@ pub struct ServerArgs {
   tgprobe status
   tgprobe status web
   tgprobe status web -o wide --watch
+  tgprobe status --services
+  tgprobe status --service web
   tgprobe status web -o json | jq '.targets[] | select(.state != \"healthy\")'")]
 pub struct StatusArgs {
     /// Show the targets of this group; without it, a line per group
     #[arg(value_name = "GROUP", value_parser = read_group)]
     pub group: Option<GroupName>,
+    /// Show a line per service
+    #[arg(long, conflicts_with_all = ["group", "tasks", "service"])]
+    pub services: bool,
+    /// Show a line per task
+    #[arg(long, conflicts_with_all = ["group", "service"])]
+    pub tasks: bool,
+    /// Show this service, its deployments and its tasks, and what it waits for
+    #[arg(long, value_name = "NAME", conflicts_with = "group")]
+    pub service: Option<String>,
+    /// The cluster of the service, or the only one whose services or tasks are shown
+    #[arg(long, value_name = "NAME", conflicts_with = "group")]
+    pub cluster: Option<String>,
     /// How to print
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: TableFormat,
     /// Keep showing what changes
     #[arg(short, long)]
     pub watch: bool,
-    /// Where the server is.
-    #[command(flatten)]
-    pub server: ServerArgs,
-}
-
-/// Arguments of `wait`.
-#[derive(Args, Debug)]
-#[command(after_help = "Examples:
-  tgprobe wait web
-  tgprobe wait web --min-healthy 80% --stable-for 30s --timeout 10m
-  tgprobe wait web --targets 10.0.0.5,10.0.0.6:8080
-  tgprobe wait web --targets 10.0.0.5 --for gone
-
-Without --min-healthy every registered, not draining target must be healthy, and at least one.
-A target counts only by a check that started after this command did, unless --accept-current is
-given. Exits with 0 once the goal is reached, 1 if it is out of reach or the timeout passes, 2 for
-an unknown group, 3 if the server cannot be reached.")]
-pub struct WaitArgs {
-    /// The group to wait for
-    #[arg(value_name = "GROUP", value_parser = read_group)]
-    pub group: GroupName,
-    /// Be content with so many healthy targets, or this share of the registered, not draining ones
-    #[arg(long, value_name = "N|P%", value_parser = Minimum::parse)]
-    pub min_healthy: Option<Minimum>,
-    /// Look at these targets only: `id` or `id:port`; one not yet registered is waited for
-    #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = Name::parse)]
-    pub targets: Vec<Name>,
-    /// What to wait for
-    #[arg(long = "for", value_name = "GOAL", default_value = "healthy")]
-    pub aim: Aim,
-    /// The goal must hold this long without interruption
-    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = read_duration)]
-    pub stable_for: Duration,
-    /// Give up after this long
-    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = read_duration)]
-    pub timeout: Duration,
-    /// Let verdicts from before this command count
-    #[arg(long)]
-    pub accept_current: bool,
-    /// How to print
-    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
-    pub output: TextFormat,
     /// Where the server is.
     #[command(flatten)]
     pub server: ServerArgs,
@@ -288,6 +264,43 @@ pub struct DeregisterArgs {
     /// Where the server is.
     #[command(flatten)]
     pub server: ServerArgs,
+}
+
+/// Arguments of `run-task`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  tgprobe run-task task-definition.json
+  tgprobe run-task task-definition.json --timeout 2m --keep
+
+FILE is what `aws ecs register-task-definition --cli-input-json` takes. Exits with 0 as soon as the task is
+HEALTHY, after stopping it; with 1 if it is UNHEALTHY, stops, or is not HEALTHY in time; with 2 if the file is
+refused.")]
+pub struct RunTaskArgs {
+    /// The task definition, as JSON
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// What runs its containers
+    #[arg(long, value_name = "RUNTIME", default_value = "process")]
+    pub runtime: RunTaskRuntime,
+    /// Give up after this long
+    #[arg(short, long, value_name = "DURATION", default_value = "5m", value_parser = read_duration)]
+    pub timeout: Duration,
+    /// Leave the task running once it is HEALTHY
+    #[arg(long)]
+    pub keep: bool,
+    /// How to print
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: TableFormat,
+    /// The least important events to log
+    #[arg(long, value_name = "LEVEL", default_value = "off")]
+    pub log_level: LogLevel,
+}
+
+/// What runs the containers of `run-task`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum RunTaskRuntime {
+    /// Plain processes of this host; images are ignored
+    Process,
 }
 
 /// Arguments of `healthcheck`.

@@ -59,7 +59,17 @@ impl ClientError {
     /// Whether the server says that the target group does not exist.
     #[must_use]
     pub fn is_unknown_group(&self) -> bool {
-        matches!(self, Self::Refused { code: Some(code), .. } if code == "target_group_not_found")
+        self.says("target_group_not_found")
+    }
+
+    /// Whether the server says that the target group, or the service, does not exist.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        self.is_unknown_group() || self.says("service_not_found")
+    }
+
+    fn says(&self, word: &str) -> bool {
+        matches!(self, Self::Refused { code: Some(code), .. } if code == word)
     }
 }
 

@@ -27,8 +27,8 @@ pub enum Step {
     Lost(String),
     /// The server is there again; what it has to tell follows.
     Back,
-    /// The server is there again and says that the group is not.
-    GroupGone,
+    /// The server is there again and says that what was followed is not.
+    Gone,
 }
 
 /// Follows `GET path`, beginning with `stream` if there is one already and with reconnecting otherwise.
@@ -82,7 +82,7 @@ async fn run(
                 stream = Some(open);
                 steps.send(Step::Back).await?;
             }
-            Err(error) if error.is_unknown_group() => steps.send(Step::GroupGone).await?,
+            Err(error) if error.is_unknown() => steps.send(Step::Gone).await?,
             Err(ClientError::Unreachable(reason) | ClientError::Garbled(reason)) => {
                 told = tell(steps, told, reason).await?;
             }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   writer ──changes──────────────────┐
-//!                                     ├─► thread "store" ─► SQLite
+//!   agent ──services, tasks───────────┼─► thread "store" ─► SQLite
 //!   view, journal ─► recorder ─lives──┘
 //! ```
 //!
@@ -27,14 +27,16 @@ use crate::cli::keep::recorder::Recorder;
 use crate::cli::keep::thread::Ask;
 use crate::model::arn::Account;
 use crate::model::change::Change;
+use crate::model::ecs::state::{Difference, State};
 use crate::model::past::History;
 use crate::model::target_group::GroupName;
+use crate::runtime::agent::EcsKeeper;
 use crate::runtime::fleet::Former;
 use crate::runtime::view::View;
 use crate::runtime::writer::{Catalog, Keeper};
-use crate::store::{Kept, Limits, Reader, Store};
+use crate::store::{EcsKept, Kept, Limits, Reader, Store};
 
-/// Writes that may wait: the writer has one under way, and so has the recorder.
+/// Writes that may wait: the writer has one under way, and so have the recorder and the agent.
 const WAITING: usize = 4;
 
 /// How long the end of the process waits for the last write. A disk that hangs does not keep it longer.
@@ -43,6 +45,8 @@ const LAST_WRITE: Duration = Duration::from_secs(5);
 /// A store in use.
 #[derive(Debug)]
 pub struct Keep {
+    /// What was known of services and tasks at the start, and by which name their containers know whose they are.
+    pub ecs: EcsKept,
     view: Arc<View>,
     asks: mpsc::Sender<Ask>,
     reader: Arc<Reader>,
@@ -72,6 +76,7 @@ pub fn open(
     if !names.is_empty() {
         kept = store.rename(&names).and_then(|()| store.load(now)).map_err(|error| wrong(&error))?;
     }
+    let ecs = store.load_ecs().map_err(|error| wrong(&error))?;
     let asks = thread::start(store, Arc::clone(view))
         .map_err(|error| Trouble::usage(format!("cannot start the store's thread: {error}")))?;
     info!(
@@ -79,12 +84,14 @@ pub fn open(
         target_groups = kept.groups.len(),
         registrations = kept.registrations.len(),
         states = kept.lives.len(),
+        services = ecs.state.services.len(),
+        tasks = ecs.state.tasks.len(),
         "Store opened."
     );
     let known = kept.lives.iter().map(|(group, target, _)| (group.clone(), Arc::clone(target)));
     let recorder = Recorder::new(Arc::clone(view), asks.clone(), known);
     let reader = Arc::new(Reader::new(dir));
-    let keep = Keep { view: Arc::clone(view), asks, reader, recorder: Some(recorder), recording: None };
+    let keep = Keep { ecs, view: Arc::clone(view), asks, reader, recorder: Some(recorder), recording: None };
     Ok((keep, kept))
 }
 
@@ -116,6 +123,12 @@ impl Keep {
     #[must_use]
     pub fn keeper(&self) -> impl Keeper + use<> {
         Durable { asks: self.asks.clone() }
+    }
+
+    /// What keeps services and tasks.
+    #[must_use]
+    pub fn ecs_keeper(&self) -> impl EcsKeeper + use<> {
+        EcsDurable { kept: self.ecs.state.clone(), asks: self.asks.clone() }
     }
 
     /// The journal of transitions, from before the start too.
@@ -165,6 +178,25 @@ impl Keeper for Durable {
     async fn keep(&self, changes: Vec<Change>) -> Result<(), String> {
         let (done, answer) = oneshot::channel();
         _ = self.asks.send(Ask::Write(changes, done)).await;
+        answer.await.unwrap_or_else(|_| Err(thread::CLOSED.to_owned()))
+    }
+}
+
+/// Has the thread write what becomes of services and tasks.
+#[derive(Clone, Debug)]
+struct EcsDurable {
+    kept: State,
+    asks: mpsc::Sender<Ask>,
+}
+
+impl EcsKeeper for EcsDurable {
+    fn kept(&self) -> State {
+        self.kept.clone()
+    }
+
+    async fn keep(&self, difference: Difference, durable: bool) -> Result<(), String> {
+        let (done, answer) = oneshot::channel();
+        _ = self.asks.send(Ask::Ecs(difference, durable, done)).await;
         answer.await.unwrap_or_else(|_| Err(thread::CLOSED.to_owned()))
     }
 }

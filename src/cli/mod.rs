@@ -22,7 +22,10 @@ pub mod keep;
 pub mod logging;
 pub mod progress;
 pub mod register;
+pub mod rollout;
+pub mod run_task;
 pub mod serve;
+mod services;
 pub mod sse;
 pub mod status;
 pub mod term;
@@ -49,6 +52,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args).into(),
         Command::Status(args) => status::run(&args).into(),
         Command::Wait(args) => wait::run(&args).into(),
+        Command::RunTask(args) => run_task::run(&args).into(),
         Command::Register(args) => register::register(&args).into(),
         Command::Deregister(args) => register::deregister(&args).into(),
         Command::Healthcheck(args) => healthcheck::run(&args).into(),

@@ -3,8 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::cli::gate::goal::Aim;
-use crate::cli::gate::{Blocker, Progress};
+use crate::cli::gate::Progress;
 use crate::cli::term;
 
 /// The least time between two drawings on a terminal, so that many changes cost little.
@@ -17,8 +16,8 @@ const TICK: Duration = Duration::from_secs(1);
 pub struct Standing<'a> {
     /// How near the goal is.
     pub progress: Progress,
-    /// The first of those who block it.
-    pub blockers: &'a [Blocker],
+    /// The first of those who block it, each in a few words.
+    pub blockers: &'a [String],
     /// How many block it.
     pub blocked: usize,
     /// What blocks it where no target does.
@@ -34,8 +33,8 @@ pub struct Standing<'a> {
 /// Shows where a gate stands, on standard error.
 #[derive(Debug)]
 pub struct Reporter {
-    group: String,
-    aim: Aim,
+    name: String,
+    word: String,
     terminal: bool,
     last: String,
     drawn: Option<Duration>,
@@ -44,16 +43,23 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// A reporter for the gate of `group`.
+    /// A reporter for the gate of `name`; `word` says what counts, such as `healthy`.
     #[must_use]
-    pub fn new(group: &str, aim: Aim) -> Self {
+    pub fn new(name: &str, word: &str) -> Self {
         let terminal = term::stderr_is_terminal();
-        Self { group: group.to_owned(), aim, terminal, last: String::new(), drawn: None, pending: false }
+        Self {
+            name: name.to_owned(),
+            word: word.to_owned(),
+            terminal,
+            last: String::new(),
+            drawn: None,
+            pending: false,
+        }
     }
 
     /// Shows `standing` where it differs from what is shown.
     pub fn show(&mut self, standing: &Standing<'_>) {
-        let line = line(&self.group, self.aim, standing);
+        let line = line(&self.name, &self.word, standing);
         if !self.terminal {
             if line != self.last {
                 term::message(&line);
@@ -82,7 +88,7 @@ impl Reporter {
     /// Says something on a line of its own.
     pub fn note(&mut self, text: &str) {
         self.clear();
-        term::message(&format!("{}: {text}", self.group));
+        term::message(&format!("{}: {text}", self.name));
     }
 
     /// Removes the line that is redrawn.
@@ -93,9 +99,9 @@ impl Reporter {
     }
 }
 
-fn line(group: &str, aim: Aim, standing: &Standing<'_>) -> String {
+fn line(name: &str, word: &str, standing: &Standing<'_>) -> String {
     let Progress { counting, needed, holds_until } = standing.progress;
-    let mut line = format!("{group}: {counting}/{needed} {aim}");
+    let mut line = format!("{name}: {counting}/{needed} {word}");
     if !standing.connected {
         line.push_str(", server lost");
     } else if holds_until.is_some() {
@@ -104,9 +110,8 @@ fn line(group: &str, aim: Aim, standing: &Standing<'_>) -> String {
         // Writing to a `String` cannot fail.
         _ = write!(line, ", {obstacle}");
     } else if !standing.blockers.is_empty() {
-        let names: Vec<_> = standing.blockers.iter().map(ToString::to_string).collect();
-        _ = write!(line, ", waiting for {}", names.join(", "));
-        if let Some(more) = standing.blocked.checked_sub(names.len()).filter(|more| *more > 0) {
+        _ = write!(line, ", waiting for {}", standing.blockers.join(", "));
+        if let Some(more) = standing.blocked.checked_sub(standing.blockers.len()).filter(|more| *more > 0) {
             _ = write!(line, " and {more} more");
         }
     }
@@ -117,21 +122,9 @@ fn line(group: &str, aim: Aim, standing: &Standing<'_>) -> String {
 mod tests {
     use super::*;
 
-    fn blocker(target: &str) -> Blocker {
-        Blocker {
-            target: target.to_owned(),
-            state: "unhealthy",
-            reason: Some("Target.Timeout".to_owned()),
-            description: None,
-            note: None,
-            failure: None,
-            hint: None,
-        }
-    }
-
     #[track_caller]
     fn check(change: impl FnOnce(&mut Standing<'_>), expected: &str) {
-        let blockers = [blocker("a:1"), blocker("b:2")];
+        let blockers = ["a:1 unhealthy Target.Timeout".to_owned(), "b:2 unhealthy Target.Timeout".to_owned()];
         let mut standing = Standing {
             progress: Progress { counting: 1, needed: 4, holds_until: None },
             blockers: &blockers,
@@ -142,7 +135,7 @@ mod tests {
             now: Duration::ZERO,
         };
         change(&mut standing);
-        assert_eq!(line("web", Aim::Healthy, &standing), expected);
+        assert_eq!(line("web", "healthy", &standing), expected);
     }
 
     #[test]

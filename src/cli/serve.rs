@@ -1,13 +1,12 @@
 //! `tgprobe serve`: configuration → fleet → listener → wait for a signal.
 
+mod follow;
+mod tasks;
+
 use std::io;
 use std::net::SocketAddr;
-use std::panic::resume_unwind;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
-use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime;
@@ -18,15 +17,19 @@ use tracing::{error, info, warn};
 use crate::cli::args::ServeArgs;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::keep::{self, Keep};
+pub use crate::cli::serve::follow::{Followed, apply};
+use crate::cli::serve::follow::{Host, load, nothing_to_reload, reload};
+use crate::cli::serve::tasks::Tasks;
 use crate::cli::{access, logging, term};
-use crate::config::{self, Config, Errors, Journal, Server};
+use crate::config::{self, Config, Journal, Server};
 use crate::discovery::file;
-use crate::model::desired::Desired;
+use crate::model::ecs::settings::Settings;
+use crate::output::ecs;
 use crate::output::elbv2::Api;
-use crate::output::guard::Guard;
 use crate::output::metrics::Metrics;
-use crate::output::routes::{App, Reload, router};
+use crate::output::routes::{App, router};
 use crate::output::server;
+use crate::runtime::agent::FileService;
 use crate::runtime::clock::Clock;
 use crate::runtime::fleet::{Fleet, Former, Layout};
 use crate::runtime::limits;
@@ -34,9 +37,6 @@ use crate::runtime::resolver;
 use crate::runtime::view::View;
 use crate::runtime::writer::{Catalog, InMemory, Writer};
 use crate::store::Limits;
-
-/// The configuration file is looked at this often.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Reloads that may wait for the one running.
 const RELOADS: usize = 16;
@@ -63,8 +63,12 @@ pub fn run(args: &ServeArgs) -> Exit {
             return Exit::Usage;
         }
     };
-    let followed =
-        args.config.clone().map(|path| Followed { path, signature, server: config.server.clone() });
+    let followed = args.config.clone().map(|path| Followed {
+        path,
+        signature,
+        server: config.server.clone(),
+        ecs: config.ecs.clone(),
+    });
     if let Some(listen) = args.listen {
         config.server.listen = listen;
     }
@@ -84,22 +88,13 @@ pub fn run(args: &ServeArgs) -> Exit {
         }
         let signal = wait_for_signal(&running.asks, hangup, end).await;
         info!(signal, "Stopping.");
-        running.stop().await;
+        let again = end_signals()?;
+        tokio::select! {
+            () = running.stop() => {}
+            signal = again => warn!(signal, "Ending at once."),
+        }
         Ok(Exit::Done)
     }))
-}
-
-/// Reads the file on a thread of its own. What the parser takes and gives back, 300 bytes a target, stays with the
-/// allocator's arena of a thread; the one of a thread that has ended serves the next, so every reading uses the same, and
-/// after the first one the tables of the shards fill it. Read here, it would stay with each thread that ever did.
-fn load(path: &Path) -> Result<Config, Errors> {
-    thread::scope(|scope| {
-        let reader = thread::Builder::new().name("config".to_owned());
-        match reader.spawn_scoped(scope, || config::load(path)) {
-            Ok(reader) => reader.join().unwrap_or_else(|panic| resume_unwind(panic)),
-            Err(_) => config::load(path),
-        }
-    })
 }
 
 /// Runs `main` on a runtime for everything but checks. Lookups that hang are left behind at the end.
@@ -147,34 +142,27 @@ pub struct Running {
     pub writer: Writer,
     asks: mpsc::Sender<file::Ask>,
     fleet: Fleet,
+    tasks: Option<Tasks>,
     listening: tokio::task::JoinHandle<()>,
     keep: Option<Keep>,
 }
 
 impl Running {
-    /// Stops in order: no new request, streams end, shards end.
+    /// Stops in order: no new request, streams end, tasks stop where nobody would find them again, shards end.
     pub async fn stop(self) {
         self.view.stop();
         drop((self.asks, self.writer));
         // A listener that panicked has nothing left to stop.
         _ = self.listening.await;
+        if let Some(tasks) = self.tasks {
+            tasks.stop().await;
+        }
         self.fleet.stop().await;
         if let Some(keep) = self.keep {
             keep.stop().await;
         }
         info!("Stopped.");
     }
-}
-
-/// The file a configuration was read from.
-#[derive(Debug)]
-pub struct Followed {
-    /// Where it is.
-    pub path: PathBuf,
-    /// What the file system said of it right before it was read.
-    pub signature: Option<file::Signature>,
-    /// Its `[server]` table, before the command line changed anything.
-    pub server: Server,
 }
 
 /// Makes `config` live and listens. `followed` is the file it was read from, if there is one.
@@ -200,15 +188,21 @@ pub async fn start(config: Config, followed: Option<Followed>) -> Result<Running
         Some(keep) => Writer::start(account, catalog, keep.keeper(), clock, fleet.applies()),
         None => Writer::start(account, catalog, InMemory, clock, fleet.applies()),
     };
-    let summary = apply(&writer, &view, config.desired).await.map_err(Trouble::usage)?;
+    let mut summary = apply(&writer, &view, config.desired).await.map_err(Trouble::usage)?;
+    let tasks = run_tasks(config.ecs, config.services, (&server, keep.as_ref()), (&writer, &view)).await?;
+    if let Some((_, services)) = &tasks {
+        summary = format!("{summary}; {services}");
+    }
+    let tasks = tasks.map(|(tasks, _)| tasks);
+    let agent = tasks.as_ref().map(|tasks| tasks.agent.clone());
     if let Some(keep) = &mut keep {
         keep.record();
     }
     let (asks, asked) = mpsc::channel(RELOADS);
     match followed {
-        Some(Followed { path, signature, server }) => {
+        Some(Followed { path, signature, server, ecs }) => {
             let (view, writer, guard) = (Arc::clone(&view), writer.clone(), guard.clone());
-            let host = Host { view, writer, server, guard };
+            let host = Host { view, writer, agent: agent.clone(), server, ecs, guard };
             tokio::spawn(file::run(path, signature, host, asked));
         }
         None => _ = tokio::spawn(nothing_to_reload(asked)),
@@ -219,6 +213,7 @@ pub async fn start(config: Config, followed: Option<Followed>) -> Result<Running
         view: Arc::clone(&view),
         reload: reload(asks.clone()),
         guard,
+        ecs: ecs::Api::new(Arc::clone(&view), server.account.clone(), agent),
         elbv2: Api::new(Arc::clone(&view), writer.clone(), server.targets_per_target_group),
         writer: writer.clone(),
         targets_per_group: server.targets_per_target_group,
@@ -230,7 +225,27 @@ pub async fn start(config: Config, followed: Option<Followed>) -> Result<Running
     let scheme = if tls.is_some() { "https" } else { "http" };
     let listening = tokio::spawn(server::serve(listener, router(Arc::new(app)), Arc::clone(&view), tls));
     info!(%address, scheme, shards = layout.shards, in_flight_limit = layout.in_flight_limit, "Listening; {summary}.");
-    Ok(Running { address, scheme, view, writer, asks, fleet, listening, keep })
+    Ok(Running { address, scheme, view, writer, asks, fleet, tasks, listening, keep })
+}
+
+/// Has tasks run, if there are to be any, and says what the file wants of them.
+async fn run_tasks(
+    settings: Option<Settings>,
+    services: Vec<FileService>,
+    (server, keep): (&Server, Option<&Keep>),
+    (writer, view): (&Writer, &Arc<View>),
+) -> Result<Option<(Tasks, String)>, Trouble> {
+    let Some(settings) = settings else {
+        tasks::warn_of_left(keep);
+        return Ok(None);
+    };
+    let tasks = tasks::start(settings, server, keep, writer, view)?;
+    let summary = tasks::apply(&tasks.agent, view, services).await.unwrap_or_else(|problems| {
+        // Targets are checked and other services run all the same.
+        error!("Some services are not as the file wants them:\n{problems}");
+        "some services are not as the file wants them".to_owned()
+    });
+    Ok(Some((tasks, summary)))
 }
 
 /// What is known from before the start.
@@ -262,92 +277,6 @@ fn layout(server: &Server) -> Layout {
         shards,
         in_flight_limit: limits::in_flight_per_shard(descriptors, configured, shards),
         resolve_interval: server.resolve_interval,
-    }
-}
-
-/// Makes a set what the file says and waits until it is live. Says what is live then, what the APIs wish for included, and
-/// what this changed.
-///
-/// # Errors
-/// If the server is stopping, so that the set will not become live.
-pub async fn apply(writer: &Writer, view: &View, desired: Desired) -> Result<String, String> {
-    let changes = writer.file(desired).await.ok_or_else(|| STOPPING.to_owned())?;
-    let snapshot = view.snapshot();
-    let live = || snapshot.groups.values().filter(|listing| listing.desired);
-    let targets = live().flat_map(|listing| &listing.targets).filter(|listed| listed.registered).count();
-    Ok(format!(
-        "{} with {} live: {} registered, {} deregistered, {} changed",
-        count(live().count(), "target group"),
-        count(targets, "target"),
-        count(changes.registered, "target"),
-        changes.deregistered,
-        count(changes.updated_groups, "target group"),
-    ))
-}
-
-const STOPPING: &str = "The server is stopping.";
-
-fn count(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
-}
-
-/// What a file needs from this program.
-struct Host {
-    view: Arc<View>,
-    writer: Writer,
-    server: Server,
-    guard: Guard,
-}
-
-impl file::Surroundings for Host {
-    fn load(&self, path: &Path) -> Result<Desired, String> {
-        // A large file takes its time, and a slow disk takes more; the other tasks of this thread go elsewhere.
-        let config = tokio::task::block_in_place(|| load(path)).map_err(|errors| errors.to_string())?;
-        if config.server != self.server {
-            warn!("The [server] table has changed; that takes effect at the next start.");
-        }
-        // What is in the file may change, unlike the file that is named.
-        if config.server.credentials_file == self.server.credentials_file
-            && let Some(credentials) = config.credentials
-        {
-            self.guard.replace(credentials);
-        }
-        Ok(config.desired)
-    }
-
-    async fn apply(&self, desired: Desired) -> Result<String, String> {
-        let summary = apply(&self.writer, &self.view, desired).await?;
-        info!("Configuration reloaded; {summary}.");
-        Ok(summary)
-    }
-
-    fn refused(&self, errors: &str) {
-        self.view.config.successful.store(false, Relaxed);
-        error!("The configuration was refused and nothing has changed:\n{errors}");
-    }
-
-    async fn pause(&self) {
-        self.view.clock.sleep(LOOK_EVERY).await;
-    }
-}
-
-fn reload(asks: mpsc::Sender<file::Ask>) -> Reload {
-    Arc::new(move || {
-        let asks = asks.clone();
-        Box::pin(async move {
-            let (ask, answer) = oneshot::channel();
-            _ = asks.send(ask).await;
-            let answer = answer.await.unwrap_or_else(|_| Err(STOPPING.to_owned()));
-            answer.map(|summary| format!("{summary}\n")).map_err(|errors| format!("{errors}\n"))
-        })
-    })
-}
-
-async fn nothing_to_reload(mut asks: mpsc::Receiver<file::Ask>) {
-    const WHY: &str = "There is no configuration file to reload: the targets were named on the command line.";
-    while let Some(ask) = asks.recv().await {
-        warn!("{WHY}");
-        _ = ask.send(Err(WHY.to_owned()));
     }
 }
 

@@ -6,7 +6,7 @@ use crate::cli::args::{StatusArgs, TableFormat};
 use crate::cli::client::{Client, block_on};
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::wire::{Check, Target, TargetGroup, TargetGroups, Targets};
-use crate::cli::{term, watch};
+use crate::cli::{services, term, watch};
 use crate::model::health::State;
 use crate::model::target_group::GroupName;
 use crate::runtime::clock::Clock;
@@ -20,6 +20,9 @@ pub fn run(args: &StatusArgs) -> Exit {
     let clock = Clock::start();
     term::end(block_on(async {
         let client = Client::new(&args.server, clock)?;
+        if let Some(end) = services::show(&client, clock, args).await {
+            return end;
+        }
         match (args.watch, &args.group) {
             (true, Some(group)) => watch::targets(&client, clock, group, args.output).await,
             (true, None) => watch::groups(&client, clock, args.output).await,
@@ -159,12 +162,12 @@ fn group_row(group: &TargetGroup, counts: &[(&str, State)], all: bool) -> Vec<St
     row
 }
 
-fn or_dash(text: Option<&str>) -> String {
+pub(crate) fn or_dash(text: Option<&str>) -> String {
     text.unwrap_or("-").to_owned()
 }
 
 /// A time in UTC, to the second.
-fn moment(time: Option<Timestamp>) -> String {
+pub(crate) fn moment(time: Option<Timestamp>) -> String {
     time.map_or_else(|| "-".to_owned(), |time| time.round(Unit::Second).unwrap_or(time).to_string())
 }
 

@@ -1,7 +1,11 @@
 //! `tgprobe validate FILE`: every error of a file, or what the file means and how fast it notices trouble.
 
+mod definition;
+mod services;
+
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,22 +14,30 @@ use crate::engine::catalog::Catalog;
 use crate::model::desired::DesiredGroup;
 use crate::model::detection::{self, Delay};
 use crate::model::duration::print;
+use crate::model::ecs::definition::Reading;
 use crate::model::health_check::{HealthCheck, HealthCheckPort, HealthCheckProtocol};
 use crate::model::protocol::{Protocol, ProtocolVersion, TargetType};
 use crate::model::target::TargetDescription;
 use crate::model::target_group::TargetGroup;
 
-/// Validates the file at `path`: the summary goes to standard output, errors to standard error.
+/// Validates the file at `path`, a configuration or a task definition: the summary goes to standard output, errors to standard error.
 ///
 /// Returns the exit code: 0 for a valid file, 2 for any other.
 #[must_use]
 pub fn run(path: &Path) -> u8 {
+    if begins_a_definition(path) {
+        return run_definition(path);
+    }
     match config::load(path) {
         Ok(config) => {
             let groups = config.desired.groups.len();
             let targets = config.desired.groups.iter().map(|group| group.targets.len()).sum();
+            let services = match config.services.len() {
+                0 => String::new(),
+                services => format!(", {}", count(services, "service")),
+            };
             let line = format!(
-                "{}: {}, {}: valid",
+                "{}: {}, {}{services}: valid",
                 path.display(),
                 count(groups, "target group"),
                 count(targets, "target")
@@ -48,6 +60,45 @@ pub fn run(path: &Path) -> u8 {
     }
 }
 
+/// Whether the file begins as JSON does; what cannot be read is said by who reads it whole.
+fn begins_a_definition(path: &Path) -> bool {
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(4_096).read_to_end(&mut start));
+    read.is_ok() && config::definition::is_definition(&start)
+}
+
+fn run_definition(path: &Path) -> u8 {
+    match config::definition::load(path) {
+        Ok(reading) => {
+            let line = format!("{}: task definition {}: valid", path.display(), reading.blueprint.family);
+            _ = writeln!(std::io::stdout().lock(), "{}{line}", definition_summary(&reading));
+            0
+        }
+        Err(errors) => {
+            let line = format!("{}: {}", path.display(), count(errors.len(), "error"));
+            _ = writeln!(std::io::stderr().lock(), "{errors}\n{line}");
+            2
+        }
+    }
+}
+
+/// What a task definition means, and what may surprise its writer; ends with an empty line.
+#[must_use]
+pub fn definition_summary(reading: &Reading) -> String {
+    let blueprint = &reading.blueprint;
+    let mut text = String::new();
+    let containers = count(blueprint.containers.len(), "container");
+    let mode = blueprint.network_mode.as_str();
+    // Writing to a `String` cannot fail.
+    _ = writeln!(text, "{}: {containers}, network mode {mode}", blueprint.family);
+    _ = definition::containers(&mut text, blueprint);
+    for warning in definition::warnings(&reading.warnings, blueprint) {
+        _ = writeln!(text, "  warning       {warning}");
+    }
+    text.push('\n');
+    text
+}
+
 /// What each group of a configuration means: its check, its delays, and what may surprise its operator.
 ///
 /// Ends with an empty line after each group; empty where there is nothing to say.
@@ -63,12 +114,14 @@ pub fn summary(config: &Config) -> String {
     _ = catalog.apply_file(config.desired.clone());
     for group in &config.desired.groups {
         let group = catalog.desired(&group.group.name).unwrap_or_else(|| group.clone());
-        _ = describe(&mut text, &group);
+        let served = services::registers_in(config, group.group.name.as_str());
+        _ = describe(&mut text, &group, served);
     }
+    _ = services::describe(&mut text, config);
     text
 }
 
-fn describe(text: &mut String, group: &DesiredGroup) -> std::fmt::Result {
+fn describe(text: &mut String, group: &DesiredGroup, served: bool) -> std::fmt::Result {
     let check = &group.group.health_check;
     writeln!(text, "{}: {}", group.group.name, count(group.targets.len(), "target"))?;
     if let Some(kind) = kind(&group.group) {
@@ -106,7 +159,7 @@ fn describe(text: &mut String, group: &DesiredGroup) -> std::fmt::Result {
         writeln!(text, "  to unhealthy  {}", spread(detection::to_unhealthy(check)))?;
         writeln!(text, "  to healthy    {}", spread(detection::to_healthy(check)))?;
     }
-    for warning in warnings(group) {
+    for warning in warnings(group, served) {
         writeln!(text, "  warning       {warning}")?;
     }
     writeln!(text)
@@ -141,8 +194,9 @@ fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// Legal settings that often mean something else than their writer thinks.
-fn warnings(group: &DesiredGroup) -> Vec<String> {
+/// Legal settings that often mean something else than their writer thinks. `served`: services or watches register
+/// targets.
+fn warnings(group: &DesiredGroup, served: bool) -> Vec<String> {
     let check = &group.group.health_check;
     if group.group.target_type == TargetType::Lambda {
         return vec![
@@ -155,7 +209,7 @@ fn warnings(group: &DesiredGroup) -> Vec<String> {
     if !check.enabled {
         return vec!["`enabled = false`: targets are unavailable and not checked".to_owned()];
     }
-    let mut warnings = placement(group);
+    let mut warnings = placement(group, served);
     if plain_to_tls_port(group, check) {
         warnings.push(
             "the group is HTTPS and its check HTTP, as AWS defaults: set `protocol = \"HTTPS\"` in the health check \
@@ -174,9 +228,9 @@ fn warnings(group: &DesiredGroup) -> Vec<String> {
 }
 
 /// What may surprise about where the targets are.
-fn placement(group: &DesiredGroup) -> Vec<String> {
+fn placement(group: &DesiredGroup, served: bool) -> Vec<String> {
     let mut warnings = Vec::new();
-    if group.targets.is_empty() {
+    if group.targets.is_empty() && !served {
         warnings.push("no targets: the group is never healthy".to_owned());
     }
     let nowhere = group.targets.iter().filter(|target| target.host().is_none()).count();

@@ -1,5 +1,6 @@
-//! `tgprobe wait`: the deploy gate. Follows the event stream, lets [`Gate`] decide, tells how it goes.
+//! `tgprobe wait`: the deploy gate. Follows an event stream, lets a gate decide, tells how it goes.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -9,14 +10,15 @@ use crate::cli::args::{TextFormat, WaitArgs};
 use crate::cli::client::{Client, Stream, block_on, within};
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::follow::{Step, follow};
-use crate::cli::gate::goal::{Aim, Goal};
-use crate::cli::gate::{Blocker, Event, Gate, Progress, Verdict};
+use crate::cli::gate::{Progress, Verdict};
 use crate::cli::progress::{Reporter, Standing};
 use crate::cli::sse::Message;
 use crate::cli::term;
-use crate::cli::wire::{Gone, Key};
 use crate::probe::Stopwatch as _;
 use crate::runtime::clock::Clock;
+
+mod group;
+mod service;
 
 /// Blockers named in the last word; the JSON result has them all.
 const NAMED_BLOCKERS: usize = 20;
@@ -24,47 +26,109 @@ const NAMED_BLOCKERS: usize = 20;
 /// Runs the command.
 #[must_use]
 pub fn run(args: &WaitArgs) -> Exit {
-    let clock = Clock::start();
-    let end = block_on(async { Wait::new(args, clock)?.run().await }).unwrap_or_else(|trouble| End {
-        result: match trouble.exit {
-            Exit::Unreachable => "unreachable",
-            Exit::Usage => "wrong_usage",
-            Exit::Done | Exit::Unhealthy => "failed",
-        },
-        exit: trouble.exit,
-        message: trouble.message.unwrap_or_default(),
-        progress: None,
-        blockers: Vec::new(),
-    });
-    tell(args, &end, clock.elapsed())
+    match (&args.group, &args.service) {
+        (Some(group), _) => group::run(args, group),
+        (None, Some(service)) => service::run(args, service),
+        // The command line has been read so that one of them is there.
+        (None, None) => term::end(Err(Trouble::usage("nothing is named to wait for"))),
+    }
+}
+
+/// Who keeps a gate shut. Shown in short, on a line of progress.
+trait Blocks: fmt::Display + Serialize {
+    /// All that is known, for the last word.
+    fn in_full(&self) -> String;
+}
+
+/// What decides: a fold of what the server tells and the time into a verdict. Moments are of the caller's steady clock.
+trait Gated {
+    /// Who keeps it shut.
+    type Blocker: Blocks;
+
+    /// Takes an event of the stream.
+    fn read(&mut self, message: &Message, now: Duration) -> serde_json::Result<()>;
+    /// Takes the answer to the same question without a stream.
+    fn refresh(&mut self, text: &str, now: Duration) -> serde_json::Result<()>;
+    /// What is waited for does not exist any more.
+    fn gone(&mut self, now: Duration);
+    /// The connection was lost.
+    fn lost(&mut self, now: Duration);
+    fn verdict(&self, now: Duration) -> Verdict;
+    fn progress(&self) -> Progress;
+    /// Whether all is known, since the start or since the connection was lost.
+    fn connected(&self) -> bool;
+    /// Whether all has ever been known.
+    fn started(&self) -> bool;
+    fn blockers(&self, limit: usize) -> Vec<Self::Blocker>;
+    fn blocker_count(&self) -> usize;
+    /// What blocks where nobody does.
+    fn obstacle(&self) -> Option<&'static str>;
+    /// The last word of a gate that opens after this long, without the name.
+    fn opened(&self, after: &str) -> String;
+}
+
+/// What is waited for, in the result as JSON.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Subject<'a> {
+    Group { target_group: &'a str, goal: String },
+    Service { service: &'a str, cluster: &'a str, deployment: Option<String> },
+}
+
+/// What is waited for and where it is told.
+struct Aims<'a> {
+    args: &'a WaitArgs,
+    name: &'a str,
+    /// What counts, in a word: `healthy`.
+    word: String,
+    /// The path that tells it, and the stream of it.
+    path: String,
+    stream: String,
 }
 
 /// How the gate ended.
-struct End {
+struct End<B> {
     result: &'static str,
     exit: Exit,
     message: String,
     progress: Option<Progress>,
-    blockers: Vec<Blocker>,
+    blockers: Vec<B>,
+}
+
+impl<B> End<B> {
+    /// One before the gate was told anything.
+    fn of(trouble: Trouble) -> Self {
+        Self {
+            result: match trouble.exit {
+                Exit::Unreachable => "unreachable",
+                Exit::Usage => "wrong_usage",
+                Exit::Done | Exit::Unhealthy => "failed",
+            },
+            exit: trouble.exit,
+            message: trouble.message.unwrap_or_default(),
+            progress: None,
+            blockers: Vec::new(),
+        }
+    }
 }
 
 /// The result as JSON.
 #[derive(Serialize)]
-struct EndJson<'a> {
+struct EndJson<'a, B> {
     result: &'static str,
     exit: u8,
     message: &'a str,
-    target_group: &'a str,
-    goal: String,
-    /// Targets that count towards the goal; `null` where the server never told.
+    #[serde(flatten)]
+    subject: Subject<'a>,
+    /// Those that count towards the goal; `null` where the server never told.
     #[serde(rename = "healthy")]
     counting: Option<usize>,
     needed: Option<usize>,
-    blockers: &'a [Blocker],
+    blockers: &'a [B],
     elapsed: f64,
 }
 
-fn tell(args: &WaitArgs, end: &End, elapsed: Duration) -> Exit {
+fn tell<B: Blocks>(args: &WaitArgs, subject: Subject<'_>, end: &End<B>, elapsed: Duration) -> Exit {
     let done = end.exit == Exit::Done;
     if !done {
         term::error(&end.message);
@@ -83,8 +147,7 @@ fn tell(args: &WaitArgs, end: &End, elapsed: Duration) -> Exit {
                 result: end.result,
                 exit: end.exit.code(),
                 message: &end.message,
-                target_group: args.group.as_str(),
-                goal: args.aim.to_string(),
+                subject,
                 counting: end.progress.map(|progress| progress.counting),
                 needed: end.progress.map(|progress| progress.needed),
                 blockers: &end.blockers,
@@ -100,41 +163,43 @@ fn tell(args: &WaitArgs, end: &End, elapsed: Duration) -> Exit {
     }
 }
 
+/// Waits, to the end whichever it is; gives the gate, too.
+fn wait<G: Gated>(aims: Aims<'_>, clock: Clock, gate: G) -> (End<G::Blocker>, Option<G>) {
+    let run = async { Wait::new(aims, clock, gate)?.run().await };
+    match block_on(run) {
+        Ok((end, gate)) => (end, Some(gate)),
+        Err(trouble) => (End::of(trouble), None),
+    }
+}
+
 /// One run of the command.
-struct Wait<'a> {
-    args: &'a WaitArgs,
+struct Wait<'a, G> {
+    aims: Aims<'a>,
     clock: Clock,
     deadline: Duration,
     client: Client,
-    path: String,
-    gate: Gate,
+    gate: G,
     reporter: Reporter,
 }
 
-impl<'a> Wait<'a> {
-    fn new(args: &'a WaitArgs, clock: Clock) -> Result<Self, Trouble> {
-        let goal = Goal {
-            aim: args.aim,
-            minimum: args.min_healthy,
-            targets: args.targets.clone(),
-            stable_for: args.stable_for,
-            accept_current: args.accept_current,
-        };
+impl<'a, G: Gated> Wait<'a, G> {
+    fn new(aims: Aims<'a>, clock: Clock, gate: G) -> Result<Self, Trouble> {
         Ok(Self {
-            args,
+            deadline: clock.elapsed().saturating_add(aims.args.timeout),
+            client: Client::new(&aims.args.server, clock)?,
+            reporter: Reporter::new(aims.name, &aims.word),
+            aims,
             clock,
-            deadline: clock.elapsed().saturating_add(args.timeout),
-            client: Client::new(&args.server, clock)?,
-            path: format!("/api/v1/target-groups/{}/targets", args.group),
-            gate: Gate::new(goal),
-            reporter: Reporter::new(args.group.as_str(), args.aim),
+            gate,
         })
     }
 
-    async fn run(mut self) -> Result<End, Trouble> {
-        if self.args.min_healthy.is_some() && self.args.aim != Aim::Healthy {
-            return Err(Trouble::usage(format!("--min-healthy does not go with --for {}", self.args.aim)));
-        }
+    async fn run(mut self) -> Result<(End<G::Blocker>, G), Trouble> {
+        let end = self.follow_to_the_end().await?;
+        Ok((end, self.gate))
+    }
+
+    async fn follow_to_the_end(&mut self) -> Result<End<G::Blocker>, Trouble> {
         let stream = self.open().await?;
         let mut steps = self.follow(Some(stream));
         loop {
@@ -161,16 +226,16 @@ impl<'a> Wait<'a> {
 
     /// The first connection: here every trouble ends the command.
     async fn open(&self) -> Result<Stream, Trouble> {
-        let path = format!("{}?watch=true", self.path);
+        let path = &self.aims.stream;
         let limit = self.deadline.saturating_sub(self.clock.elapsed());
-        match within(&self.clock, limit, self.client.stream(&path)).await {
+        match within(&self.clock, limit, self.client.stream(path)).await {
             Some(Ok(stream)) => Ok(stream),
             Some(Err(error)) if error.is_unknown_group() => {
-                Err(self.client.unknown_group(self.args.group.as_str()).await)
+                Err(self.client.unknown_group(self.aims.name).await)
             }
             Some(Err(error)) => Err(error.into()),
             None => {
-                let server = &self.args.server.server;
+                let server = &self.aims.args.server.server;
                 let message = format!("cannot reach the server {server}: no answer before the timeout");
                 Err(Trouble::new(Exit::Unreachable, message))
             }
@@ -178,7 +243,7 @@ impl<'a> Wait<'a> {
     }
 
     fn follow(&self, stream: Option<Stream>) -> Receiver<Step> {
-        follow(self.client.clone(), self.clock, format!("{}?watch=true", self.path), stream)
+        follow(self.client.clone(), self.clock, self.aims.stream.clone(), stream)
     }
 
     /// Waits for the next step and gives it to the gate, or for the next moment at which something may be due.
@@ -193,27 +258,25 @@ impl<'a> Wait<'a> {
         let Some(step) = within(&self.clock, due.saturating_sub(now), steps.recv()).await else {
             return Ok(());
         };
-        let event = match step {
+        let now = self.clock.elapsed();
+        match step {
             Some(Step::Message(message)) => {
-                match read(&message).map_err(|error| Trouble::from(self.client.garbled(error)))? {
-                    Some(event) => event,
-                    None => return Ok(()),
-                }
+                let read = self.gate.read(&message, now);
+                read.map_err(|error| Trouble::from(self.client.garbled(error)))?;
             }
             Some(Step::Lost(reason)) if !self.gate.started() => {
-                let server = &self.args.server.server;
+                let server = &self.aims.args.server.server;
                 return Err(Trouble::new(Exit::Unreachable, format!("lost the server {server}: {reason}")));
             }
             Some(Step::Lost(reason)) => {
                 self.reporter.note(&format!("lost the server, reconnecting: {reason}"));
-                Event::Lost
+                self.gate.lost(now);
             }
-            Some(Step::Back) => return Ok(()),
-            Some(Step::GroupGone) => Event::GroupGone,
+            Some(Step::Back) => {}
+            Some(Step::Gone) => self.gate.gone(now),
             // The task that follows never ends before its reader.
-            None => Event::Lost,
-        };
-        self.gate.on(event, self.clock.elapsed());
+            None => self.gate.lost(now),
+        }
         Ok(())
     }
 
@@ -222,18 +285,18 @@ impl<'a> Wait<'a> {
     /// A connection that is silently broken tells of no relapse, so the server is asked once more. Where it does not
     /// answer, what happened since is unknown.
     async fn confirmed(&mut self) -> bool {
-        if self.args.stable_for.is_zero() || !self.gate.connected() {
+        if self.aims.args.stable_for.is_zero() || !self.gate.connected() {
             return true;
         }
         let now = self.clock.elapsed();
         // An answer may take a moment even when the timeout is the moment the goal was reached.
         let limit = self.deadline.saturating_sub(now).max(Duration::from_secs(1));
-        let event = match within(&self.clock, limit, self.client.json(&self.path)).await {
-            Some(Ok(list)) => Event::Sync(list),
-            Some(Err(error)) if error.is_unknown_group() => Event::GroupGone,
-            Some(Err(_)) | None => Event::Lost,
-        };
-        self.gate.on(event, now);
+        match within(&self.clock, limit, self.client.text(&self.aims.path)).await {
+            // An answer that cannot be understood says as little as none.
+            Some(Ok(text)) if self.gate.refresh(&text, now).is_ok() => {}
+            Some(Err(error)) if error.is_unknown() => self.gate.gone(now),
+            Some(_) | None => self.gate.lost(now),
+        }
         self.gate.verdict(now) == Verdict::Reached
     }
 
@@ -241,9 +304,10 @@ impl<'a> Wait<'a> {
         if !self.gate.started() {
             return;
         }
+        let blockers: Vec<_> = self.gate.blockers(2).iter().map(ToString::to_string).collect();
         self.reporter.show(&Standing {
             progress,
-            blockers: &self.gate.blockers(2),
+            blockers: &blockers,
             blocked: self.gate.blocker_count(),
             obstacle: self.gate.obstacle(),
             connected: self.gate.connected(),
@@ -252,21 +316,13 @@ impl<'a> Wait<'a> {
         });
     }
 
-    fn reached(&mut self) -> End {
-        let Progress { counting, needed, .. } = self.gate.progress();
+    fn reached(&mut self) -> End<G::Blocker> {
         let after = term::span(self.clock.elapsed());
-        let group = &self.args.group;
-        let aim = self.args.aim;
-        let message = match aim {
-            Aim::Gone => format!("{group}: {counting} of {needed} gone after {after}"),
-            Aim::Healthy | Aim::Unhealthy => {
-                format!("{group}: {counting} {aim}, {needed} needed, after {after}")
-            }
-        };
+        let message = format!("{}: {}", self.aims.name, self.gate.opened(&after));
         self.finish("reached", Exit::Done, message)
     }
 
-    fn late(&mut self) -> End {
+    fn late(&mut self) -> End<G::Blocker> {
         if !self.gate.connected() {
             return self.end(
                 "unreachable",
@@ -277,42 +333,29 @@ impl<'a> Wait<'a> {
         let held = self.gate.verdict(self.clock.elapsed());
         let reason = match (self.gate.obstacle(), held) {
             (Some(obstacle), _) => {
-                format!("the timeout of {} passed: {obstacle}", term::span(self.args.timeout))
+                format!("the timeout of {} passed: {obstacle}", term::span(self.aims.args.timeout))
             }
             (None, Verdict::Waiting(Progress { holds_until: Some(_), .. })) => format!(
                 "the timeout of {} passed before the goal had held for {}",
-                term::span(self.args.timeout),
-                term::span(self.args.stable_for)
+                term::span(self.aims.args.timeout),
+                term::span(self.aims.args.stable_for)
             ),
-            _ => format!("the timeout of {} passed", term::span(self.args.timeout)),
+            _ => format!("the timeout of {} passed", term::span(self.aims.args.timeout)),
         };
         self.end("timeout", Exit::Unhealthy, &reason)
     }
 
-    fn end(&mut self, result: &'static str, exit: Exit, reason: &str) -> End {
+    fn end(&mut self, result: &'static str, exit: Exit, reason: &str) -> End<G::Blocker> {
         let Progress { counting, needed, .. } = self.gate.progress();
-        let (group, aim) = (&self.args.group, self.args.aim);
-        let message = format!("{group}: {reason} ({counting} of {needed} {aim})");
+        let Aims { name, word, .. } = &self.aims;
+        let message = format!("{name}: {reason} ({counting} of {needed} {word})");
         self.finish(result, exit, message)
     }
 
-    fn finish(&mut self, result: &'static str, exit: Exit, message: String) -> End {
+    fn finish(&mut self, result: &'static str, exit: Exit, message: String) -> End<G::Blocker> {
         self.reporter.clear();
         let blockers = if exit == Exit::Done { Vec::new() } else { self.gate.blockers(usize::MAX) };
         let progress = self.gate.started().then(|| self.gate.progress());
         End { result, exit, message, progress, blockers }
     }
-}
-
-fn read(message: &Message) -> Result<Option<Event>, serde_json::Error> {
-    Ok(Some(match message.event.as_str() {
-        "sync" => Event::Sync(serde_json::from_str(&message.data)?),
-        "target" => Event::Target(serde_json::from_str(&message.data)?),
-        "gone" => {
-            let gone: Gone = serde_json::from_str(&message.data)?;
-            Event::Gone(Key::new(&gone.id, gone.port))
-        }
-        "target_group_gone" => Event::GroupGone,
-        _ => return Ok(None),
-    }))
 }

@@ -40,7 +40,7 @@ pub(crate) async fn targets(
                     continue;
                 }
                 Step::Back => continue,
-                Step::GroupGone => return Err(gone(group)),
+                Step::Gone => return Err(gone(group)),
             };
             if shown.on(&message).map_err(|fault| fault.into_trouble(client))? {
                 return Err(gone(group));
@@ -165,24 +165,36 @@ impl Shown {
 }
 
 /// Shows a line per group until the reader hangs up.
+pub(crate) async fn groups(client: &Client, clock: Clock, format: TableFormat) -> Result<Exit, Trouble> {
+    let render = |text: &str| {
+        Ok(match format {
+            TableFormat::Json => vec![text.trim_end().to_owned()],
+            TableFormat::Table | TableFormat::Wide => {
+                group_lines(&mut serde_json::from_str::<TargetGroups>(text)?, format)
+            }
+        })
+    };
+    lists(client, clock, (GROUPS, "/api/v1/events"), format, render).await
+}
+
+/// Shows what is at a path until the reader hangs up: the first of the two paths, whenever a stream at the second tells
+/// of something.
 ///
 /// The events only say that something happened; what to show is asked for again.
-pub(crate) async fn groups(client: &Client, clock: Clock, format: TableFormat) -> Result<Exit, Trouble> {
-    let path = "/api/v1/events";
-    let stream = client.stream(path).await?;
-    let mut steps = follow(client.clone(), clock, path.to_owned(), Some(stream));
+pub(crate) async fn lists(
+    client: &Client,
+    clock: Clock,
+    (path, stream): (&str, &str),
+    format: TableFormat,
+    render: impl Fn(&str) -> serde_json::Result<Vec<String>>,
+) -> Result<Exit, Trouble> {
+    let open = client.stream(stream).await?;
+    let mut steps = follow(client.clone(), clock, stream.to_owned(), Some(open));
     let mut shown: Vec<String> = Vec::new();
     loop {
-        match client.text(GROUPS).await {
+        match client.text(path).await {
             Ok(text) => {
-                let lines = match format {
-                    TableFormat::Json => vec![text.trim_end().to_owned()],
-                    TableFormat::Table | TableFormat::Wide => {
-                        let read = serde_json::from_str::<TargetGroups>(&text);
-                        let mut list = read.map_err(|error| Trouble::from(client.garbled(error)))?;
-                        group_lines(&mut list, format)
-                    }
-                };
+                let lines = render(&text).map_err(|error| Trouble::from(client.garbled(error)))?;
                 if redraws(format) {
                     term::redraw_screen(&lines)?;
                 } else {
@@ -193,7 +205,7 @@ pub(crate) async fn groups(client: &Client, clock: Clock, format: TableFormat) -
                 shown = lines;
             }
             // The stream tells of the loss, and of the return.
-            Err(error) if shown.is_empty() => return Err(error.into()),
+            Err(error) if shown.is_empty() || error.is_unknown() => return Err(error.into()),
             Err(_) => {}
         }
         let Some(step) = steps.recv().await else { return Ok(Exit::Done) };

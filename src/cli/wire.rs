@@ -1,5 +1,7 @@
 //! What the server's JSON says, as far as the commands need it. Unknown fields are ignored.
 
+pub mod service;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;

@@ -1,5 +1,7 @@
 //! The one list of keys the file may hold; the reader, the suggestions and the test of the example are made from it.
 
+pub(super) use crate::model::nearest::nearest;
+
 /// The keys of one TOML table.
 #[derive(Debug)]
 pub(super) struct Keys {
@@ -9,7 +11,8 @@ pub(super) struct Keys {
     pub(super) keys: &'static [&'static str],
 }
 
-pub(super) static ROOT: Keys = Keys { table: "", keys: &["server", "instances", "target_group"] };
+pub(super) static ROOT: Keys =
+    Keys { table: "", keys: &["server", "instances", "target_group", "ecs", "service", "docker"] };
 
 pub(super) static SERVER: Keys = Keys {
     table: "server",
@@ -103,7 +106,71 @@ pub(super) static DNS_FAILOVER: Keys =
 pub(super) static UNHEALTHY_STATE_ROUTING: Keys =
     Keys { table: "target_group.target_group_health.unhealthy_state_routing", keys: MINIMUM };
 
-static TABLES: [&Keys; 11] = [
+pub(super) static ECS: Keys = Keys {
+    table: "ecs",
+    keys: &[
+        "runtime",
+        "docker_socket",
+        "native_checks",
+        "rollup",
+        "task_addresses",
+        "start_interval",
+        "first_wait",
+        "longest_wait",
+        "keep_stopped",
+    ],
+};
+
+pub(super) static SERVICE: Keys = Keys {
+    table: "service",
+    keys: &[
+        "name",
+        "cluster",
+        "task_definition",
+        "scheduling_strategy",
+        "desired_count",
+        "minimum_healthy_percent",
+        "maximum_percent",
+        "health_check_grace_period",
+        "tags",
+        "circuit_breaker",
+        "load_balancer",
+    ],
+};
+
+pub(super) static CIRCUIT_BREAKER: Keys = Keys {
+    table: "service.circuit_breaker",
+    keys: &["enable", "rollback", "reset_on_healthy_task", "threshold_type", "threshold"],
+};
+
+pub(super) static LOAD_BALANCER: Keys =
+    Keys { table: "service.load_balancer", keys: &["target_group", "container_name", "container_port"] };
+
+pub(super) static DOCKER: Keys = Keys {
+    table: "docker",
+    keys: &[
+        "name",
+        "socket",
+        "labels",
+        "target_group",
+        "port",
+        "on_unhealthy",
+        "drain",
+        "stop_timeout",
+        "first_wait",
+        "longest_wait",
+        "max_restarts",
+        "within",
+        "health_check",
+    ],
+};
+
+pub(super) static CONTAINER_CHECK: Keys = Keys {
+    table: "docker.health_check",
+    keys: &["command", "interval", "timeout", "retries", "start_period"],
+};
+
+static TABLES: [&Keys; 17] = [
     &ROOT,
     &SERVER,
     &JOURNAL,
@@ -115,6 +182,12 @@ static TABLES: [&Keys; 11] = [
     &TARGET_GROUP_HEALTH,
     &DNS_FAILOVER,
     &UNHEALTHY_STATE_ROUTING,
+    &ECS,
+    &SERVICE,
+    &CIRCUIT_BREAKER,
+    &LOAD_BALANCER,
+    &DOCKER,
+    &CONTAINER_CHECK,
 ];
 
 /// Every key the file may hold, as the path of its table (empty for the top) and its own name.
@@ -139,18 +212,6 @@ pub(super) fn suggestion(typed: &str, table: &Keys) -> Option<String> {
         });
     }
     nearest(typed, table.keys).map(|key| format!("did you mean `{key}`?"))
-}
-
-/// The candidate that differs from `typed` by few letters, if there is one.
-pub(super) fn nearest<'a>(typed: &str, candidates: &[&'a str]) -> Option<&'a str> {
-    // No key is near this long; comparing takes time in proportion to the product of both lengths.
-    if typed.len() > 64 {
-        return None;
-    }
-    let typed = typed.to_ascii_lowercase();
-    let distance = |key: &&str| strsim::osa_distance(&typed, &key.to_ascii_lowercase());
-    let near = candidates.iter().copied().min_by_key(distance)?;
-    (distance(&near) <= (near.len() / 3).max(1)).then_some(near)
 }
 
 /// A key without case, separators, and the prefix and units of AWS's API.

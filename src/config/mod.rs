@@ -7,7 +7,11 @@
 mod account;
 mod attributes;
 mod check;
+mod container_check;
 mod credentials;
+pub mod definition;
+mod docker;
+mod ecs;
 mod errors;
 mod group;
 mod instances;
@@ -15,10 +19,12 @@ mod journal;
 mod keys;
 mod kind;
 mod meaning;
+mod names;
 mod problems;
 mod recover;
 mod request;
 mod server;
+mod service;
 mod table;
 mod tags;
 mod targets;
@@ -29,7 +35,7 @@ mod verify;
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
@@ -46,11 +52,14 @@ use crate::config::table::Table;
 use crate::config::verify::Authorities;
 use crate::model::credential::Credential;
 use crate::model::desired::Desired;
+use crate::model::ecs::service::FileService;
+use crate::model::ecs::settings::Settings;
+use crate::model::ecs::watch::DockerWatch;
 
 /// Longest configuration read, in bytes: about a million targets.
 const FILE_LIMIT: u64 = 64 << 20;
-/// Longest file of certificates or credentials read, in bytes: twenty times the certificates an operating system trusts.
-const CERTIFICATES_LIMIT: u64 = 4 << 20;
+/// Longest file of certificates, credentials or a task definition read, in bytes: twenty times the certificates an operating system trusts.
+const SMALL_LIMIT: u64 = 4 << 20;
 
 /// A complete, valid configuration.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -61,6 +70,12 @@ pub struct Config {
     pub desired: Desired,
     /// Who may call, where a credentials file is named; then at least one.
     pub credentials: Option<Vec<Credential>>,
+    /// How tasks are run; `None` runs none, as the file has neither `[ecs]` nor a service.
+    pub ecs: Option<Settings>,
+    /// The services that should exist, in the order of the file.
+    pub services: Vec<FileService>,
+    /// The containers that are only watched, in the order of the file.
+    pub watches: Vec<DockerWatch>,
 }
 
 /// Reads a configuration file of at most 64 MiB, and the files it names, relative to its own folder. Paths of the
@@ -83,8 +98,12 @@ pub fn load(path: &Path) -> Result<Config, Errors> {
         }
     };
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
-    let mut config = parse(text, &file, &|path| read(&folder.join(path), CERTIFICATES_LIMIT))?;
+    let mut config = parse(text, &file, &|path| read(&folder.join(path), SMALL_LIMIT))?;
     config.server.settle(folder);
+    let folder = self::folder(path)?;
+    for service in &mut config.services {
+        service.blueprint.settle(&folder);
+    }
     Ok(config)
 }
 
@@ -107,10 +126,24 @@ pub fn parse(text: &str, file: &str, read: &dyn Fn(&Path) -> io::Result<Vec<u8>>
     let server = server.map(|table| server::read(&table, read, &mut problems)).unwrap_or_default();
     let instances = instances::read(&root, &mut problems);
     let groups = group::read_all(&root, &server.account, &mut Authorities::new(read), &mut problems);
+    let settings = ecs::read(&root, &mut problems);
+    let services = service::read_all(&root, read, &mut problems);
+    let watches = docker::read_all(&root, &mut problems);
+    let ecs = settings.or_else(|| (!services.is_empty()).then(Settings::default));
+    let desired = Desired { groups, instances };
     match problems.finish() {
-        None => Ok(Config { server, desired: Desired { groups, instances }, credentials }),
+        None => Ok(Config { server, desired, credentials, ecs, services, watches }),
         Some(errors) => Err(errors),
     }
+}
+
+/// The folder of a file, from the root on: what a task definition says is kept beyond this run of the program, which may
+/// be started elsewhere the next time.
+fn folder(file: &Path) -> Result<PathBuf, Errors> {
+    let folder = file.parent().unwrap_or_else(|| Path::new(""));
+    std::path::absolute(folder.join(".")).map_err(|error| {
+        Errors::of_file(&file.display().to_string(), format!("its folder cannot be found: {error}"))
+    })
 }
 
 fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {

@@ -69,7 +69,7 @@ pub fn from_urls(urls: &[String], flags: &CheckFlags) -> Result<Config, Errors> 
     let group = group::described(group, &server.account, BTreeMap::new());
     let groups =
         vec![DesiredGroup { group: Arc::new(group), targets: targets.into_iter().map(Arc::new).collect() }];
-    Ok(Config { server, desired: Desired { groups, ..Desired::default() }, credentials: None })
+    Ok(Config { server, desired: Desired { groups, ..Desired::default() }, ..Config::default() })
 }
 
 fn typed(flags: &CheckFlags, problems: &mut Problems<'_>) -> check::Typed {

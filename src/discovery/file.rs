@@ -9,15 +9,16 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::model::desired::Desired;
-
 /// What the source needs from the program around it.
 pub trait Surroundings: Send + Sync {
+    /// All that a file wants.
+    type Wishes: Send;
+
     /// Reads the file and checks it; `Err` holds every error, ready to be shown.
-    fn load(&self, path: &Path) -> Result<Desired, String>;
+    fn load(&self, path: &Path) -> Result<Self::Wishes, String>;
 
     /// Makes a set live and says, in a line, what it changed; `Err` says why it cannot become live any more.
-    fn apply(&self, desired: Desired) -> impl Future<Output = Result<String, String>> + Send;
+    fn apply(&self, wishes: Self::Wishes) -> impl Future<Output = Result<String, String>> + Send;
 
     /// Hears that the file was refused, once each time it was read.
     fn refused(&self, errors: &str);
@@ -83,7 +84,7 @@ pub async fn run(
 
 async fn reload(path: &Path, surroundings: &impl Surroundings) -> Result<String, String> {
     match surroundings.load(path) {
-        Ok(desired) => surroundings.apply(desired).await,
+        Ok(wishes) => surroundings.apply(wishes).await,
         Err(errors) => {
             surroundings.refused(&errors);
             Err(errors)
@@ -104,12 +105,14 @@ mod tests {
     }
 
     impl Surroundings for &Scripted {
-        fn load(&self, path: &Path) -> Result<Desired, String> {
+        type Wishes = ();
+
+        fn load(&self, path: &Path) -> Result<(), String> {
             let text = fs::read_to_string(path).unwrap();
-            if text == "bad" { Err("it is bad".to_owned()) } else { Ok(Desired::default()) }
+            if text == "bad" { Err("it is bad".to_owned()) } else { Ok(()) }
         }
 
-        async fn apply(&self, _: Desired) -> Result<String, String> {
+        async fn apply(&self, (): ()) -> Result<String, String> {
             self.did.lock().unwrap().push("applied".to_owned());
             Ok("applied".to_owned())
         }

@@ -20,6 +20,7 @@ pub mod health;
 pub mod health_check;
 pub mod life;
 pub mod matcher;
+pub mod nearest;
 pub mod outcome;
 pub mod past;
 pub mod percent;

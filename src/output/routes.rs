@@ -9,7 +9,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path, Query, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
@@ -17,12 +17,13 @@ use axum::routing::{get, post};
 use crate::model::credential::Access;
 use crate::model::past::History;
 use crate::model::target;
+use crate::output::ecs;
 use crate::output::elbv2::error::ApiError;
 use crate::output::elbv2::{self, Api, Call};
 use crate::output::guard::{self, Guard, is_aws_call};
 use crate::output::json::{self, refused};
 use crate::output::metrics::Metrics;
-use crate::output::{body, events, list, page, registration, transitions, watch};
+use crate::output::{body, events, list, page, registration, services, transitions, watch};
 use crate::runtime::view::{EventId, View};
 use crate::runtime::writer::Writer;
 
@@ -41,6 +42,8 @@ pub struct App {
     pub guard: Guard,
     /// The ELBv2 API.
     pub elbv2: Api,
+    /// The ECS API.
+    pub ecs: ecs::Api,
     /// Where wishes go.
     pub writer: Writer,
     /// Targets that may be registered in a group through the APIs.
@@ -74,6 +77,7 @@ pub fn router(app: Arc<App>) -> Router {
         )
         .route("/api/v1/target-groups/{name}/transitions", get(past))
         .route("/api/v1/events", get(follow_events))
+        .merge(services::routes())
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(from_fn_with_state(Arc::clone(&app), admit))
@@ -81,7 +85,7 @@ pub fn router(app: Arc<App>) -> Router {
 }
 
 /// What a path names, or the refusal of one that cannot be read, in our form.
-struct Named<T>(T);
+pub(super) struct Named<T>(pub(super) T);
 
 impl<S: Send + Sync, T> FromRequestParts<S> for Named<T>
 where
@@ -107,7 +111,10 @@ async fn admit(State(app): Shared, request: Request, next: Next) -> Response {
     });
     match admitted {
         Ok(()) => next.run(request).await,
-        // Clients of AWS understand only its own form.
+        // Clients of AWS understand only its own forms.
+        Err((_, _, message)) if is_aws_call(method, uri) && ecs::is_call(headers) => {
+            ecs::refuse(&app.ecs, &ecs::error::ApiError::access_denied(message))
+        }
         Err((status, _, message)) if is_aws_call(method, uri) => {
             elbv2::refuse(&app.elbv2, &ApiError::with_status(status, "AccessDenied", message))
         }
@@ -123,8 +130,11 @@ async fn root(state: Shared, request: Request) -> Response {
     }
 }
 
-/// A call of the ELBv2 API.
+/// A call of the ELBv2 API, or, with the header of AWS's JSON protocol, of the ECS API.
 async fn aws(State(app): Shared, request: Request) -> Response {
+    if request.method() == Method::POST && ecs::is_call(request.headers()) {
+        return ecs_call(&app, request).await;
+    }
     let call = match Call::read(request, &app.view).await {
         Ok(call) => call,
         Err(error) => return elbv2::refuse(&app.elbv2, &error),
@@ -138,6 +148,17 @@ async fn aws(State(app): Shared, request: Request) -> Response {
             let error = ApiError::with_status(error.status(), error.code(), error.message());
             elbv2::refuse(&app.elbv2, &error)
         }
+    }
+}
+
+async fn ecs_call(app: &App, request: Request) -> Response {
+    let call = match ecs::Call::read(request, &app.view).await {
+        Ok(call) => call,
+        Err(error) => return ecs::refuse(&app.ecs, &error),
+    };
+    match app.guard.admit_aws(&call.parts, &call.body, app.view.clock.wall()) {
+        Ok(guard::Caller { access, .. }) => ecs::answer(&app.ecs, &call, access == Access::ReadWrite).await,
+        Err(error) => ecs::refuse(&app.ecs, &error.into()),
     }
 }
 
@@ -299,16 +320,12 @@ async fn follow_events(
     headers: HeaderMap,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Response {
-    let (mut last, mut group) = (None, None);
+    let (mut last, mut filter) = (None, events::Filter::default());
     for (key, value) in query {
-        match key.as_str() {
-            "last_event_id" => last = Some(value),
-            "target_group" => group = Some(value),
-            _ => {
-                return bad(format!(
-                    "Parameter `{key}` is unknown; allowed are `target_group` and `last_event_id`."
-                ));
-            }
+        if key == "last_event_id" {
+            last = Some(value);
+        } else if let Err(message) = filter.set(&key, value) {
+            return bad(message);
         }
     }
     // A browser that reconnects sends the header; it is newer than what the page asked for at first.
@@ -317,7 +334,7 @@ async fn follow_events(
     }
     // An id nobody gave out cannot be resumed from; the stream says so, since a browser could not recover from a 400.
     let last = last.filter(|text| !text.is_empty()).map(|text| text.parse().unwrap_or(EventId::UNKNOWN));
-    events::follow(Arc::clone(&app.view), last, group)
+    events::follow(Arc::clone(&app.view), app.writer.account().clone(), last, filter)
 }
 
 fn bad(message: String) -> Response {

@@ -25,6 +25,7 @@ use crate::probe::plan::Plan;
 
 mod answer;
 mod attempt;
+pub mod command;
 mod errno;
 pub mod head;
 pub mod http1;

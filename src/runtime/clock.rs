@@ -4,8 +4,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 
+use crate::docker::Wait;
 use crate::model::tick::{Tick, millis};
 use crate::probe::Stopwatch;
+use crate::probe::command::Timer;
 
 /// A steady clock that was set to Unix time once, when it was made.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +61,22 @@ impl Stopwatch for Clock {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
     fn elapsed(&self) -> Duration {
         Instant::now().saturating_duration_since(self.base)
+    }
+}
+
+impl Wait for Clock {
+    async fn wait(&self, duration: Duration) {
+        self.sleep(duration).await;
+    }
+}
+
+impl Timer for Clock {
+    fn now(&self) -> Tick {
+        Self::now(self)
+    }
+
+    async fn wait(&self, duration: Duration) {
+        self.sleep(duration).await;
     }
 }
 

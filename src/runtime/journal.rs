@@ -1,4 +1,5 @@
-//! The latest transitions, in order, for event streams that follow or resume.
+//! What happened lately, in order, for event streams that follow or resume: transitions of targets, and what became of
+//! tasks and services.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -7,13 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
+use crate::model::ecs::event::Happened;
 use crate::model::health::{State, TargetHealth};
 use crate::model::past::{Ask, Past};
 use crate::model::target::TargetDescription;
 use crate::model::target_group::GroupName;
 use crate::model::tick::Tick;
 
-/// Transitions kept for streams that resume, about two megabytes: days of a small fleet, and less than a second where
+/// Events kept for streams that resume, about two megabytes: days of a small fleet, and less than a second where
 /// 100,000 targets change at once. Who was cut off for longer is told to read anew.
 const CAPACITY: usize = 10_000;
 
@@ -46,13 +48,29 @@ impl FromStr for EventId {
     }
 }
 
-/// One transition of one target.
+/// One event.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// Its name.
     pub id: EventId,
     /// When it happened.
     pub at: Tick,
+    /// What happened.
+    pub told: Told,
+}
+
+/// What an event tells of.
+#[derive(Clone, Debug)]
+pub enum Told {
+    /// A target changed state.
+    Transition(Transition),
+    /// Something became of a task or a service.
+    Ecs(Arc<Happened>),
+}
+
+/// One transition of one target.
+#[derive(Clone, Debug)]
+pub struct Transition {
     /// The group.
     pub group: GroupName,
     /// The target.
@@ -61,6 +79,17 @@ pub struct Entry {
     pub from: State,
     /// The state entered, with its reason.
     pub to: TargetHealth,
+}
+
+impl Entry {
+    /// The transition it tells of; `None` if it tells of something else.
+    #[must_use]
+    pub fn transition(&self) -> Option<&Transition> {
+        match &self.told {
+            Told::Transition(transition) => Some(transition),
+            Told::Ecs(_) => None,
+        }
+    }
 }
 
 /// Where a stream goes on.
@@ -76,10 +105,10 @@ pub struct Resume {
     pub more: bool,
 }
 
-/// One place in the journal: a transition, or `None` where some were lost.
+/// One place in the journal: an event, or `None` where some were lost.
 type Line = Option<Arc<Entry>>;
 
-/// The latest transitions.
+/// The latest events.
 #[derive(Debug)]
 pub struct Journal {
     boot: u64,
@@ -104,12 +133,21 @@ impl Journal {
         from: State,
         to: TargetHealth,
     ) {
-        self.write(|id| Some(Arc::new(Entry { id, at, group, target, from, to })));
+        self.keep(at, Told::Transition(Transition { group, target, from, to }));
+    }
+
+    /// Writes down what became of a task or a service.
+    pub fn record_ecs(&self, happened: Happened) {
+        self.keep(happened.at, Told::Ecs(Arc::new(happened)));
     }
 
     /// Writes down that transitions happened here of which nothing is known, for everyone who follows across it.
     pub fn record_loss(&self) {
         self.write(|_| None);
+    }
+
+    fn keep(&self, at: Tick, told: Told) {
+        self.write(|id| Some(Arc::new(Entry { id, at, told })));
     }
 
     fn write(&self, line: impl FnOnce(EventId) -> Line) {
@@ -132,22 +170,24 @@ impl Journal {
     #[must_use]
     pub fn history(&self, ask: &Ask) -> Vec<Past> {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let asked = |entry: &&Arc<Entry>| {
-            let target = (&entry.target.id, entry.target.port);
-            entry.group.as_str() == &*ask.group
+        let asked = |entry: &Entry, transition: &Transition| {
+            let target = (&transition.target.id, transition.target.port);
+            transition.group.as_str() == &*ask.group
                 && ask.before.is_none_or(|before| entry.id.number < before)
                 && ask.target.as_ref().is_none_or(|(id, port)| (id, *port) == target)
         };
-        let found = lines.iter().rev().flatten().filter(asked).take(ask.limit);
-        let past = |entry: &Arc<Entry>| Past {
-            number: entry.id.number,
-            at: entry.at,
-            id: entry.target.id.clone(),
-            port: entry.target.port,
-            from: entry.from,
-            to: entry.to,
+        let past = |entry: &Arc<Entry>| {
+            let transition = entry.transition().filter(|transition| asked(entry, transition))?;
+            Some(Past {
+                number: entry.id.number,
+                at: entry.at,
+                id: transition.target.id.clone(),
+                port: transition.target.port,
+                from: transition.from,
+                to: transition.to,
+            })
         };
-        found.map(past).collect()
+        lines.iter().rev().flatten().filter_map(past).take(ask.limit).collect()
     }
 
     /// Tells when something has been written since it was last looked at.
@@ -181,6 +221,8 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ecs::event::{ServiceAction, What};
+    use crate::model::ecs::service::ServiceKey;
 
     fn write(journal: &Journal, times: u64) {
         for number in 0..times {
@@ -202,6 +244,23 @@ mod tests {
         assert_eq!((numbers(&resume), resume.gap), (vec![4, 5], false));
         assert_eq!(resume.last.to_string(), "7-5");
         assert!(journal.after(resume.last).entries.is_empty());
+    }
+
+    #[test]
+    fn what_became_of_a_service_stands_among_transitions_and_in_no_history_of_a_group() {
+        let journal = Journal::new(Tick(7));
+        write(&journal, 1);
+        let service = ServiceKey { cluster: "default".into(), name: "web".into() };
+        let what = What::Service { service, action: ServiceAction::SteadyState, reason: None };
+        journal.record_ecs(Happened { id: "a".into(), at: Tick(3), what });
+        write(&journal, 1);
+        let resume = journal.after("7-1".parse().unwrap());
+        let kinds: Vec<_> =
+            resume.entries.iter().map(|entry| (entry.at, entry.transition().is_some())).collect();
+        assert_eq!(kinds, [(Tick(3), false), (Tick(0), true)]);
+        let ask = Ask { group: "web".into(), target: None, before: None, limit: 10 };
+        let numbers: Vec<_> = journal.history(&ask).iter().map(|past| past.number).collect();
+        assert_eq!(numbers, [3, 1]);
     }
 
     #[test]

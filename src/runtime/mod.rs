@@ -7,6 +7,7 @@
 //! ```
 
 pub mod admission;
+pub mod agent;
 pub mod backlog;
 pub mod clock;
 pub mod containers;
@@ -24,6 +25,7 @@ pub mod resolver;
 pub mod roster;
 pub mod shard_loop;
 pub mod slots;
+pub mod staged;
 pub mod telemetry;
 pub mod view;
 pub mod writer;

@@ -3,6 +3,8 @@
 //! Plain relaxed atomics, read a few times a minute, so a scrape costs the probing threads nothing and no count is ever
 //! lost. A shard's are written by its own thread, a group's by the threads of all shards that have targets of it.
 
+pub mod ecs;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 

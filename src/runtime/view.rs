@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::watch;
 
 pub use crate::engine::machine::Streak;
@@ -26,11 +26,13 @@ pub use crate::engine::registry::{Listed, Listing};
 pub use crate::engine::rollup::{Counts, fail_open};
 pub use crate::engine::shard::{Key, Status};
 pub use crate::runtime::clock::{Clock, timestamp};
-pub use crate::runtime::journal::{Entry, EventId, Journal, Resume};
+pub use crate::runtime::journal::{Entry, EventId, Journal, Resume, Told, Transition};
 pub use crate::runtime::record::{Lookup, Record};
 pub use crate::runtime::slots::{Records, Slots};
+pub use crate::runtime::telemetry::ecs::{CheckStats, EcsStats};
 pub use crate::runtime::telemetry::{GroupStats, Histogram, ShardStats, StoreStats};
 
+use crate::model::ecs;
 use crate::model::health::{Reason, State, TargetHealth};
 use crate::model::target::TargetDescription;
 use crate::model::target_group::GroupName;
@@ -51,7 +53,7 @@ pub struct ConfigStatus {
 pub struct View {
     /// The clock all moments in here were read from.
     pub clock: Clock,
-    /// Transitions, in order.
+    /// What happened, in order.
     pub journal: Journal,
     /// The latest attempt to take a new configuration.
     pub config: ConfigStatus,
@@ -59,8 +61,11 @@ pub struct View {
     pub shard_stats: Vec<Arc<ShardStats>>,
     /// What has been counted of the store.
     pub store: StoreStats,
+    /// What has been counted of checks of containers.
+    pub ecs_stats: EcsStats,
     listings: ArcSwap<BTreeMap<GroupName, Arc<Listing>>>,
     group_stats: ArcSwap<BTreeMap<GroupName, Arc<GroupStats>>>,
+    ecs: ArcSwapOption<ecs::state::State>,
     shards: Vec<Arc<Published>>,
     version: watch::Sender<u64>,
     ready: AtomicBool,
@@ -78,8 +83,10 @@ impl View {
             config: ConfigStatus::default(),
             shard_stats: (0..shards).map(|_| Arc::default()).collect(),
             store: StoreStats::default(),
+            ecs_stats: EcsStats::default(),
             listings: ArcSwap::default(),
             group_stats: ArcSwap::default(),
+            ecs: ArcSwapOption::empty(),
             shards: (0..shards).map(|_| Arc::default()).collect(),
             version: watch::Sender::new(0),
             ready: AtomicBool::new(false),
@@ -96,6 +103,25 @@ impl View {
             groups: self.listings.load_full(),
             shards: self.shards.iter().map(|shard| shard.records()).collect(),
         }
+    }
+
+    /// Clusters, services and tasks as they were at one moment; none where no tasks are run here.
+    #[must_use]
+    pub fn ecs(&self) -> Arc<ecs::state::State> {
+        self.ecs.load_full().unwrap_or_default()
+    }
+
+    /// Whether tasks are run here: whether there is an agent.
+    #[must_use]
+    pub fn ecs_on(&self) -> bool {
+        self.ecs.load().is_some()
+    }
+
+    /// Makes `state` what readers see of clusters, services and tasks. For the agent alone.
+    pub fn publish_ecs(&self, state: Arc<ecs::state::State>) {
+        self.ecs_stats.retain(&state);
+        self.ecs.store(Some(state));
+        self.bump();
     }
 
     /// Waits until the shards have published these registrations, or have ended them.

@@ -10,7 +10,7 @@
 //! It is answered once what it changed is durable and readers see it. Calls that wait are made durable together.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -25,16 +25,14 @@ use crate::model::target_group::GroupName;
 use crate::model::tick::Tick;
 use crate::runtime::clock::Clock;
 use crate::runtime::fleet::{Apply, or_abort};
+pub use crate::runtime::staged::Unwritten;
+use crate::runtime::staged::{Done, PATIENCE, Staged};
 
 /// Calls that may wait for their turn; more wait in their connections, of which there are few hundred.
 const WAITING: usize = 256;
 
 /// Calls that are made durable together: the disk is waited for once for all of them.
 const TOGETHER: usize = 64;
-
-/// How long a call waits for its turn and for the disk: longer than a disk that works ever takes, and shorter than clients
-/// wait for an answer, which is a minute as a rule.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where changes are kept so that they survive the process.
 pub trait Keeper: Send + Sync + 'static {
@@ -55,25 +53,12 @@ impl Keeper for InMemory {
     }
 }
 
-/// Why a call has not taken effect, or not yet.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Unwritten<E> {
-    /// It was decided against.
-    Refused(E),
-    /// What it changes cannot be made durable, for this reason; nothing has changed.
-    NotDurable(String),
-    /// Whether what it changes can be made durable has not been known in time. It takes effect if that succeeds later.
-    Unknown(String),
-    /// The process is about to stop.
-    Stopping,
-}
-
 /// Looks at the catalog and says what to change; `None` where the call is refused.
 type Decide = Box<dyn FnOnce(&Catalog, Tick) -> Option<Vec<Change>> + Send>;
 
 enum Ask {
     File(Desired, oneshot::Sender<Changes>),
-    Call(Decide, oneshot::Sender<Result<(), String>>),
+    Call(Decide, Done),
 }
 
 /// The way to the task, for whoever wishes something.
@@ -83,18 +68,6 @@ pub struct Writer {
     account: Arc<Account>,
     clock: Clock,
     patience: Duration,
-}
-
-/// What has become of a call so far.
-enum Stage<T, E> {
-    Waiting,
-    Decided(Result<T, E>),
-    /// It waited for too long, and must not be decided any more.
-    Withdrawn,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Writer {
@@ -134,38 +107,15 @@ impl Writer {
         &self,
         decide: impl FnOnce(&Catalog, Tick) -> Result<(Vec<Change>, T), E> + Send + 'static,
     ) -> Result<T, Unwritten<E>> {
-        let stage = Arc::new(Mutex::new(Stage::Waiting));
-        let deciding = Arc::clone(&stage);
-        let decide: Decide = Box::new(move |catalog, now| {
-            let mut stage = lock(&deciding);
-            if matches!(*stage, Stage::Withdrawn) {
-                return None;
-            }
-            let (changes, verdict) = match decide(catalog, now) {
-                Ok((changes, value)) => (Some(changes), Ok(value)),
-                Err(refusal) => (None, Err(refusal)),
-            };
-            *stage = Stage::Decided(verdict);
-            changes
-        });
+        let staged = Staged::new();
+        let deciding = staged.clone();
+        let decide: Decide = Box::new(move |catalog, now| deciding.decide(|| decide(catalog, now)));
         let (done, durable) = oneshot::channel();
         let asked = async {
             _ = self.asks.send(Ask::Call(decide, done)).await;
             durable.await
         };
-        let outcome = tokio::select! {
-            outcome = asked => Some(outcome),
-            () = self.clock.sleep(self.patience) => None,
-        };
-        let stage = std::mem::replace(&mut *lock(&stage), Stage::Withdrawn);
-        let late = || format!("the store has not answered for {:?}", self.patience);
-        match (outcome, stage) {
-            (Some(Ok(Ok(()))), Stage::Decided(verdict)) => verdict.map_err(Unwritten::Refused),
-            (Some(Ok(Err(why))), _) => Err(Unwritten::NotDurable(why)),
-            (Some(_), _) => Err(Unwritten::Stopping),
-            (None, Stage::Decided(_)) => Err(Unwritten::Unknown(late())),
-            (None, Stage::Waiting | Stage::Withdrawn) => Err(Unwritten::NotDurable(late())),
-        }
+        staged.outcome(asked, self.clock, self.patience).await
     }
 }
 
@@ -184,7 +134,7 @@ struct Batch {
     touched: BTreeSet<GroupName>,
     deleted: Vec<GroupName>,
     drains: Drains,
-    answers: Vec<oneshot::Sender<Result<(), String>>>,
+    answers: Vec<Done>,
 }
 
 impl<K: Keeper> Task<K> {
@@ -214,7 +164,7 @@ impl<K: Keeper> Task<K> {
         }
     }
 
-    fn decide(&mut self, decide: Decide, answer: oneshot::Sender<Result<(), String>>, batch: &mut Batch) {
+    fn decide(&mut self, decide: Decide, answer: Done, batch: &mut Batch) {
         let changes = decide(&self.catalog, self.clock.now()).unwrap_or_default();
         for change in changes {
             match &change {

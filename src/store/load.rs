@@ -17,7 +17,7 @@ use crate::model::target::{More, TargetDescription};
 use crate::model::target_group::{Attributes, GroupName, TargetGroup};
 use crate::model::tick::Tick;
 use crate::store::examine::read_only;
-use crate::store::rows::{duration, failure, moment, name, optional_word, tick, within, word};
+use crate::store::rows::{all, duration, failure, moment, name, optional_word, tick, word};
 use crate::store::{Store, StoreError};
 
 /// What survived.
@@ -51,12 +51,6 @@ impl Store {
         };
         kept.map_err(|error| StoreError::sqlite(&self.path, &error))
     }
-}
-
-/// Every row of a table, in the order of its key. What is wrong with a row is told with its table.
-fn all<T>(connection: &Connection, table: &str, read: impl Fn(&Row<'_>) -> Result<T>) -> Result<Vec<T>> {
-    let mut statement = connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2, 3"))?;
-    statement.query_map([], |row| read(row))?.map(|row| row.map_err(|error| within(table, error))).collect()
 }
 
 fn groups(connection: &Connection) -> Result<Vec<Arc<TargetGroup>>> {

@@ -1,4 +1,5 @@
-//! What survives a restart: groups made through the API, registrations, drains, states and the latest transitions.
+//! What survives a restart: groups made through the API, registrations, drains, states and the latest transitions;
+//! clusters, task definitions, services and tasks.
 //!
 //! One SQLite database, `tgprobe.db`, in a directory that one process at a time may use. Its tables hold words and numbers
 //! that a person can read with the stock `sqlite3` shell; times are milliseconds since 1970. There are two kinds of
@@ -11,6 +12,7 @@
 //! A write that fails leaves what there was, and the next one is tried as if nothing had happened: the disk may have
 //! room again.
 
+mod ecs;
 mod error;
 mod examine;
 mod journal;
@@ -29,6 +31,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
 
+pub use ecs::EcsKept;
 pub use error::{OpenError, StoreError};
 pub use journal::{Happened, Reader, Seen};
 pub use load::Kept;

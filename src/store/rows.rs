@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use rusqlite::types::Type;
-use rusqlite::{Error, OptionalExtension as _, Result, Row};
+use rusqlite::{Connection, Error, OptionalExtension as _, Result, Row};
 
 use crate::model::failure::Failure;
 use crate::model::target_group::GroupName;
@@ -36,7 +36,7 @@ pub(super) fn strange(column: &str, found: impl Display) -> Error {
 }
 
 /// The same with where it stands.
-pub(super) fn within(table: &str, error: Error) -> Error {
+fn within(table: &str, error: Error) -> Error {
     let table = table.split(' ').next().unwrap_or(table);
     let Error::FromSqlConversionFailure(index, kind, what) = error else { return error };
     Error::FromSqlConversionFailure(index, kind, format!("in {table}, {what}").into())
@@ -77,4 +77,14 @@ pub(super) fn duration(row: &Row<'_>, column: &str) -> Result<Duration> {
 pub(super) fn failure(row: &Row<'_>) -> Result<Option<Failure>> {
     let detail: Option<u16> = row.get("failure_detail")?;
     optional_word(row, "failure", |label| Failure::from_label(label, detail))
+}
+
+/// Every row of a table, in the order of its key. What is wrong with a row is told with its table.
+pub(super) fn all<T>(
+    connection: &Connection,
+    table: &str,
+    read: impl Fn(&Row<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
+    let mut statement = connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2, 3"))?;
+    statement.query_map([], |row| read(row))?.map(|row| row.map_err(|error| within(table, error))).collect()
 }

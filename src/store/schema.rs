@@ -17,11 +17,11 @@ pub(super) const APPLICATION_ID: i64 = 0x7467_7062;
 
 /// What leads from each version of the schema to the next, from an empty database on. `user_version` says how many of
 /// them a database has seen. What was released is never edited, only followed by another.
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
 /// The version this program writes.
-pub(super) const VERSION: i64 = 1;
-const _: () = assert!(MIGRATIONS.len() == 1 && VERSION == 1, "as many migrations as versions");
+pub(super) const VERSION: i64 = 2;
+const _: () = assert!(MIGRATIONS.len() == 2 && VERSION == 2, "as many migrations as versions");
 
 /// How long a write waits for a person who looks at the database with another program.
 const PATIENCE: Duration = Duration::from_secs(2);

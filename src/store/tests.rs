@@ -17,6 +17,7 @@ use crate::model::protocol::{IpAddressType, Protocol, ProtocolVersion, TargetTyp
 use crate::model::target::{More, TargetDescription};
 use crate::model::target_group::{GroupName, TargetGroup};
 
+mod ecs;
 mod fixture;
 mod open;
 mod record;

@@ -2,8 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::time::Duration;
 
 use tgprobe::config;
+use tgprobe::model::ecs::service::ServiceSpec;
+use tgprobe::model::ecs::settings::Settings;
+use tgprobe::model::ecs::watch::DockerWatch;
 use toml::de::{DeTable, DeValue};
 
 use super::{parse, root};
@@ -13,7 +17,8 @@ fn example() -> String {
 }
 
 /// Tables whose keys are the user's own.
-const FREE: [&str; 3] = ["instances", "target_group.tags", "target_group.health_check.headers"];
+const FREE: [&str; 5] =
+    ["instances", "target_group.tags", "target_group.health_check.headers", "service.tags", "docker.labels"];
 
 /// Adds every key of a table and of what lies in it, as (table, key).
 fn keys_of(table: &DeTable<'_>, path: &str, found: &mut BTreeSet<(String, String)>) {
@@ -46,7 +51,7 @@ fn example_in_full() -> String {
         in_check =
             if line.starts_with('[') { line.starts_with("[target_group.health_check]") } else { in_check };
         match line.strip_prefix('#') {
-            Some(key) if key.starts_with(|c: char| c.is_ascii_alphabetic()) => format!("{key}\n"),
+            Some(key) if key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '[') => format!("{key}\n"),
             None if !(in_check && line.starts_with("protocol")) => format!("{line}\n"),
             Some(_) | None => "\n".to_owned(),
         }
@@ -79,6 +84,17 @@ fn the_example_shows_every_key_and_no_other() {
     assert_eq!(config.desired.groups[0].group.health_check.verify.as_ref().unwrap().roots.len(), 1);
     assert_eq!(config.credentials.unwrap().len(), 2);
     assert!(config.server.tls.unwrap().client_ca.is_some());
+    let bare = parse("[ecs]\n[[service]]\nname = 'web'\ntask_definition = 'task-definition.json'\n").unwrap();
+    let start_interval = Some(Duration::from_secs(5));
+    assert_eq!(config.ecs, bare.ecs.map(|ecs| Settings { start_interval, ..ecs }));
+    let (shown, bare) = (&config.services[0], &bare.services[0]);
+    let spec = ServiceSpec { load_balancers: shown.spec.load_balancers.clone(), ..bare.spec.clone() };
+    assert_eq!((&shown.spec, &shown.blueprint), (&spec, &bare.blueprint));
+    assert_eq!(shown.spec.load_balancers[0].container_port, 4567);
+    let watch = config.watches[0].clone();
+    assert!(watch.health_check.is_some() && watch.target_group.is_some() && watch.port.is_some());
+    let own = DockerWatch { name: "shop".into(), labels: watch.labels.clone(), ..DockerWatch::default() };
+    assert_eq!(DockerWatch { health_check: None, target_group: None, port: None, ..watch }, own);
     let mut shown = BTreeSet::new();
     keys_of(DeTable::parse(&text).unwrap().get_ref(), "", &mut shown);
     let known = config::known_keys().map(|(table, key)| (table.to_owned(), key.to_owned())).collect();

@@ -110,6 +110,12 @@ impl Gate {
         }
     }
 
+    /// What it waits for.
+    #[must_use]
+    pub fn aim(&self) -> Aim {
+        self.goal.aim
+    }
+
     /// Takes what was told at `now`, a moment on the caller's steady clock.
     pub fn on(&mut self, event: Event, now: Duration) {
         match event {

@@ -142,7 +142,8 @@ impl Recorder {
         let mut more = true;
         while more {
             let resume = self.view.journal.after(self.last);
-            self.backlog.extend(resume.entries);
+            // Tasks and services are kept by whoever owns them.
+            self.backlog.extend(resume.entries.into_iter().filter(|entry| entry.transition().is_some()));
             self.last = resume.last;
             self.missed |= resume.gap;
             more = resume.more;
@@ -169,15 +170,15 @@ impl Recorder {
             let entries: Vec<_> = self.backlog.range(..count).cloned().collect();
             // Looked at after they happened. What was told before is older, so this comes behind it.
             let snapshot = self.view.snapshot();
-            told.extend(entries.iter().map(|entry| {
-                let look = find(&snapshot, &entry.group, &entry.target);
-                (entry.group.clone(), Arc::clone(&entry.target), look)
+            told.extend(entries.iter().filter_map(|entry| entry.transition()).map(|transition| {
+                let look = find(&snapshot, &transition.group, &transition.target);
+                (transition.group.clone(), Arc::clone(&transition.target), look)
             }));
             told.retain(|(_, _, look)| *look != Look::Unknown);
             if entries.is_empty() && told.is_empty() {
                 return Ok(());
             }
-            self.send(entries.iter().map(|entry| happened(entry)).collect(), told).await?;
+            self.send(entries.iter().filter_map(|entry| happened(entry)).collect(), told).await?;
             self.backlog.drain(..count);
             told = Vec::new();
         }
@@ -287,14 +288,15 @@ fn find(snapshot: &Snapshot, name: &GroupName, target: &TargetDescription) -> Lo
     listing.find(&target.id, target.port).map_or(Look::Gone, |listed| look(snapshot, listing, listed))
 }
 
-fn happened(entry: &Entry) -> Happened {
+fn happened(entry: &Entry) -> Option<Happened> {
+    let transition = entry.transition()?;
     let past = Past {
         number: 0,
         at: entry.at,
-        id: entry.target.id.clone(),
-        port: entry.target.port,
-        from: entry.from,
-        to: entry.to,
+        id: transition.target.id.clone(),
+        port: transition.target.port,
+        from: transition.from,
+        to: transition.to,
     };
-    (entry.group.clone(), past)
+    Some((transition.group.clone(), past))
 }

@@ -9,6 +9,7 @@ use tracing::{error, info};
 
 use crate::cli::keep::WAITING;
 use crate::model::change::Change;
+use crate::model::ecs::state::Difference;
 use crate::runtime::limits;
 use crate::runtime::view::View;
 use crate::store::{Happened, Seen, Store, StoreError};
@@ -20,6 +21,8 @@ pub(super) enum Ask {
     Write(Vec<Change>, oneshot::Sender<Result<(), String>>),
     /// Write down what was seen; answered with the places in it of what has to be told again later.
     Record(Vec<Happened>, Vec<Seen>, oneshot::Sender<Result<Vec<usize>, String>>),
+    /// Keep what differs of services and tasks, durable or not.
+    Ecs(Difference, bool, oneshot::Sender<Result<(), String>>),
     /// Find out whether the store can be written.
     TryOut(oneshot::Sender<Result<(), String>>),
     /// Close the store.
@@ -51,6 +54,9 @@ fn run(mut store: Store, view: &View, mut asked: mpsc::Receiver<Ask>) {
             Ask::Write(changes, answer) => _ = answer.send(counted(view, store.write(&changes, now))),
             Ask::Record(happened, seen, answer) => {
                 _ = answer.send(counted(view, store.record(&happened, &seen, now)));
+            }
+            Ask::Ecs(difference, durable, answer) => {
+                _ = answer.send(counted(view, store.keep_ecs(&difference, durable)));
             }
             Ask::TryOut(answer) => _ = answer.send(counted(view, store.try_out())),
             Ask::End(done) => {

@@ -164,14 +164,15 @@ impl Life<'_> {
         let Found { key, runtime_id, started_at, ended, address, bindings } = found;
         let known = self.task.containers[index].runtime_id.as_deref() == Some(&*runtime_id);
         let track = self.track(index);
-        track.fresh = false;
+        // Which start it is of is not kept where it was asked for more than once.
+        (track.fresh, track.run) = (false, key.run);
         if track.phase == Phase::Running && known {
             self.adopt(index, started_at);
         } else {
             // Its start was asked for, and the answer was lost.
-            track.run = key.run;
             let container = self.container(index);
             container.restarts = container.restarts.max(key.run);
+            self.forget_start(index);
             let now = self.now;
             self.started(index, runtime_id, address, bindings, started_at.unwrap_or(now).min(now));
         }

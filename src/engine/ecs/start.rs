@@ -171,6 +171,12 @@ impl Life<'_> {
         let container = self.container(index);
         container.last_status = ContainerStatus::Pending;
         container.restarts = container.restarts.saturating_add(1);
+        self.forget_start(index);
+    }
+
+    /// Forgets what was known of an earlier start of a container.
+    pub(super) fn forget_start(&mut self, index: usize) {
+        let container = self.container(index);
         (container.failures, container.passed) = (0, false);
         container.results.clear();
         let leftover = container.runtime_id.take();

@@ -23,6 +23,7 @@ mod adoption;
 mod checks;
 mod dependencies;
 mod restarts;
+mod sim;
 mod stopping;
 mod targets;
 mod wishes;

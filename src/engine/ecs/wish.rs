@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::ecs::definition::{Blueprint, DefinitionId};
-use crate::model::ecs::service::{DeploymentConfiguration, LoadBalancer, ServiceSpec};
+use crate::model::ecs::definition::DefinitionId;
+pub use crate::model::ecs::service::FileService;
+use crate::model::ecs::service::{DeploymentConfiguration, LoadBalancer};
 use crate::model::ecs::task::ContainerOverride;
 
 /// What of a service is to be changed; `None` stays as it is.
@@ -43,14 +44,4 @@ pub struct TaskWish {
     pub tags: BTreeMap<Box<str>, Box<str>>,
     /// What they were asked for with, so that the same call makes them once.
     pub client_token: Option<Box<str>>,
-}
-
-/// A service of the configuration file.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct FileService {
-    /// What is wished; of its definition only the family counts. Target groups are told by name instead of by ARN where
-    /// that is how the file tells them.
-    pub spec: ServiceSpec,
-    /// What its tasks are. A revision is registered where the newest one of the family says something else.
-    pub blueprint: Blueprint,
 }

@@ -1,11 +1,28 @@
 //! Task definitions: which containers make up a task, and how each is run and checked.
 
+mod check;
+mod container;
+mod fields;
+mod notes;
+mod paths;
+mod ports;
+mod read;
+mod relations;
+mod shape;
+#[cfg(test)]
+mod tests;
+mod told;
+mod values;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+pub use crate::model::ecs::definition::notes::Problems;
+pub use crate::model::ecs::definition::read::Reading;
 
 use crate::model::ecs::check::ContainerCheck;
 use crate::model::tick::Tick;

@@ -9,3 +9,4 @@ pub mod service;
 pub mod settings;
 pub mod state;
 pub mod task;
+pub mod watch;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::description::Origin;
-use crate::model::ecs::definition::DefinitionId;
+use crate::model::ecs::definition::{Blueprint, DefinitionId};
 use crate::model::tick::Tick;
 
 /// Messages of a service that are kept.
@@ -54,6 +54,16 @@ impl ServiceSpec {
     pub fn origin(&self) -> Origin {
         if self.in_file { Origin::File } else { Origin::Api }
     }
+}
+
+/// A service of the configuration file.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FileService {
+    /// What is wished; of its definition only the family counts. Target groups are told by name instead of by ARN where
+    /// that is how the file tells them.
+    pub spec: ServiceSpec,
+    /// What its tasks are. A revision is registered where the newest one of the family says something else.
+    pub blueprint: Blueprint,
 }
 
 /// A target group of a service.
@@ -111,6 +121,15 @@ pub enum Threshold {
     UnboundedPercent(u32),
     /// So many.
     Count(u32),
+}
+
+impl DeploymentConfiguration {
+    /// What holds where nothing is said.
+    #[must_use]
+    pub fn of(daemon: bool) -> Self {
+        let (minimum_healthy_percent, maximum_percent) = if daemon { (0, 100) } else { (100, 200) };
+        Self { maximum_percent, minimum_healthy_percent, circuit_breaker: CircuitBreaker::default() }
+    }
 }
 
 /// A service.

@@ -39,6 +39,9 @@ pub enum RuntimeKind {
 }
 
 impl RuntimeKind {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Process, Self::Docker];
+
     /// The word in the configuration.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -57,6 +60,20 @@ pub enum Rollup {
     Checked,
     /// All essential containers.
     Strict,
+}
+
+impl Rollup {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Checked, Self::Strict];
+
+    /// The word in the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Checked => "default",
+            Self::Strict => "strict",
+        }
+    }
 }
 
 impl Default for Settings {

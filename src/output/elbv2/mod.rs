@@ -30,7 +30,7 @@ use axum::response::Response;
 
 use crate::output::body;
 use crate::output::elbv2::error::ApiError;
-use crate::output::elbv2::respond::RequestIds;
+use crate::output::request_id::RequestIds;
 use crate::runtime::view::View;
 use crate::runtime::writer::Writer;
 

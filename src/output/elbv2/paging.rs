@@ -5,17 +5,14 @@ use std::ops::RangeInclusive;
 use crate::model::excerpt::excerpt;
 use crate::output::elbv2::error::ApiError;
 use crate::output::elbv2::form::Params;
+use crate::output::marker;
 
 /// Members of a page, and how many there are unless the call says otherwise.
 const SIZES: RangeInclusive<u64> = 1..=400;
 
 /// Which page of a list is asked for.
 #[derive(Debug)]
-pub(super) struct Page {
-    list: &'static str,
-    after: Option<String>,
-    size: usize,
-}
+pub(super) struct Page(marker::Page);
 
 impl Page {
     /// Reads `Marker` and `PageSize`. `list` tells markers of different lists apart.
@@ -24,32 +21,21 @@ impl Page {
             Some(text) => number(text, "pageSize", &SIZES)?,
             None => *SIZES.end(),
         };
-        let after = match params.get("Marker").filter(|text| !text.is_empty()) {
-            Some(text) => Some(decode(list, text).ok_or_else(|| {
-                ApiError::validation(format!(
-                    "'{}' is not a marker that was given for this list",
-                    excerpt(text)
-                ))
-            })?),
-            None => None,
-        };
-        Ok(Self { list, after, size: usize::try_from(size).unwrap_or(usize::MAX) })
+        let text = params.get("Marker");
+        let page = marker::Page::new(list.to_owned(), text, size).ok_or_else(|| {
+            let text = excerpt(text.unwrap_or_default());
+            ApiError::validation(format!("'{text}' is not a marker that was given for this list"))
+        })?;
+        Ok(Self(page))
     }
 
-    /// The members of the page, and the marker of the next one. `members` are in the order of their keys; since a
-    /// marker holds the key of the last member told, what comes and goes between two calls moves no other member.
+    /// The members of the page, and the marker of the next one. `members` are in the order of their keys.
     pub(super) fn take<T>(
         &self,
         members: impl Iterator<Item = T>,
         key: impl Fn(&T) -> &str,
     ) -> (Vec<T>, Option<String>) {
-        let after = self.after.as_deref();
-        let mut rest =
-            members.skip_while(|member| after.is_some_and(|after| key(member) <= after)).peekable();
-        let page: Vec<T> = rest.by_ref().take(self.size).collect();
-        let last = page.last().filter(|_| rest.peek().is_some());
-        let marker = last.map(|last| encode(self.list, key(last)));
-        (page, marker)
+        self.0.take(members, key)
     }
 }
 
@@ -78,25 +64,10 @@ pub(super) fn number(text: &str, place: &str, allowed: &RangeInclusive<u64>) -> 
     }
 }
 
-/// A marker is not to be made by clients, so it does not look like something to make.
-fn encode(list: &str, key: &str) -> String {
-    format!("{list}/{key}").bytes().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn decode(list: &str, marker: &str) -> Option<String> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let byte = |pair: &[u8]| match *pair {
-        [high, low] => Some(digit(high)? << 4 | digit(low)?),
-        _ => None,
-    };
-    let bytes = marker.as_bytes().chunks(2).map(byte).collect::<Option<Vec<u8>>>()?;
-    let text = String::from_utf8(bytes).ok()?;
-    Some(text.strip_prefix(list)?.strip_prefix('/')?.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::marker::encode;
 
     fn page(query: &str) -> Result<Page, ApiError> {
         Page::read(&Params::read(query.as_bytes(), b"").unwrap(), "names")

@@ -1,5 +1,8 @@
 //! What runs containers: processes of this host, or a Docker engine.
 
+pub mod docker;
+pub mod process;
+
 use std::fmt;
 
 use crate::engine::ecs::action::{Found, Probe, Report, StartContainer, StartError};

@@ -7,6 +7,7 @@ use crate::model::target::TargetDescription;
 use crate::model::target_group::TargetGroup;
 use crate::runtime::fleet::{Fleet, Layout};
 use crate::runtime::view::View;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;

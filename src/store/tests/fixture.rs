@@ -13,15 +13,31 @@ fn of_version(text: &str, version: i64) -> tempfile::TempDir {
     dir
 }
 
-#[test]
-fn a_database_of_version_1_is_read() {
-    let dir = of_version(include_str!("../schema/written-by-1.sql"), 1);
-    let kept = open(dir.path()).load(NOW).unwrap();
+/// What every version so far has kept of targets.
+fn tells_of_targets(kept: &Kept) {
     let group = rich("eu-west-1:web");
     assert_eq!(kept.groups, [Arc::new(group.clone())]);
     let zoned = TargetDescription::new("i-0abc", 443).in_zone(Some("eu-west-1a".into()));
     assert_eq!(kept.registrations, [(group.name.clone(), Arc::new(zoned.clone()))]);
     assert_eq!(kept.lives, [(group.name, Arc::new(zoned), life(State::Unhealthy, NOW))]);
+}
+
+#[test]
+fn a_database_of_version_1_is_read() {
+    let dir = of_version(include_str!("../schema/written-by-1.sql"), 1);
+    let store = open(dir.path());
+    tells_of_targets(&store.load(NOW).unwrap());
+    let EcsKept { instance, state } = store.load_ecs().unwrap();
+    assert_eq!((instance.len(), state), (16, Default::default()));
+}
+
+#[test]
+fn a_database_of_version_2_is_read() {
+    let dir = of_version(include_str!("../schema/written-by-2.sql"), 2);
+    let store = open(dir.path());
+    tells_of_targets(&store.load(NOW).unwrap());
+    let EcsKept { instance, state } = store.load_ecs().unwrap();
+    assert_eq!((&*instance, state), ("0123456789abcdef", ecs::everything()));
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn a_newer_database_is_refused_and_left_alone() {
     let newer = Connection::open(dir.path().join(FILE)).unwrap();
     newer.execute_batch("PRAGMA user_version = 99; CREATE TABLE news (a);").unwrap();
     drop(newer);
-    refused(dir.path(), "its schema is 99, and this version knows 1");
+    refused(dir.path(), "its schema is 99, and this version knows 2");
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_newer_database_that_was_not_closed_is_refused_and_left_alone() {
     assert!(contents(copy.path())["tgprobe.db-wal"].len() > 4_096);
     let before = contents(copy.path());
     let error = Store::open(copy.path(), Limits::default()).unwrap_err();
-    assert!(matches!(error, OpenError::Newer(_, 99, 1)), "{error}");
+    assert!(matches!(error, OpenError::Newer(_, 99, 2)), "{error}");
     let after = contents(copy.path());
     for file in [FILE, "tgprobe.db-wal"] {
         assert!(before[file] == after[file], "{file} was changed");

@@ -16,6 +16,8 @@ KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secretexam
 class Aws:
     """`aws elbv2 ...` against one server, through the environment variable that the README names."""
 
+    service = "elbv2"
+
     def __init__(self, url, region="us-east-1", **environment):
         kept = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
         self.environment = {
@@ -33,7 +35,7 @@ class Aws:
     def run(self, *arguments, within=60):
         """Runs one command to its end, whatever becomes of it."""
         return subprocess.run(
-            [CLI, "elbv2", *arguments, "--output", "json"],
+            [CLI, self.service, *arguments, "--output", "json"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -159,6 +159,16 @@ fn a_start_whose_answer_was_lost_is_found_or_asked_for_again() {
         world.report(late);
         assert_eq!(world.actions(), ["kill web", "remove late"]);
         assert_eq!(world.status(&id), TaskStatus::Activating);
+
+        // The one that was asked for instead is known as such after a restart, too.
+        let key = ContainerKey { run: 1, ..world.key(&id, "web") };
+        let (runtime_id, bindings): (Box<str>, _) = ("web-1".into(), vec![]);
+        world.report(Report::Started { key: key.clone(), runtime_id, address: LOOPBACK, bindings });
+        let mut world = again(&world);
+        world.report(Report::Inventory(vec![found(key.clone(), "web-1", None)]));
+        assert_eq!((world.actions(), world.status(&id)), (vec![], TaskStatus::Running));
+        world.report(Report::Ended { key, exit_code: Some(0), reason: None });
+        assert_eq!(world.status(&id), TaskStatus::Stopped);
     }
 }
 
