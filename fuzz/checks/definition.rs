@@ -30,10 +30,8 @@ pub fn check(input: &[u8]) -> bool {
 }
 
 fn again(blueprint: &Blueprint) -> Blueprint {
-    match Blueprint::read(&blueprint.told.clone().into()) {
-        Ok(reading) => reading.blueprint,
-        Err(problems) => panic!("{problems}"),
-    }
+    let reading = Blueprint::read(&blueprint.told.clone().into());
+    reading.expect("what is told is read again").blueprint
 }
 
 fn sound(blueprint: &Blueprint) {
@@ -51,7 +49,7 @@ fn sound(blueprint: &Blueprint) {
         }
         for dependency in &container.depends_on {
             let other = blueprint.container(&dependency.container);
-            let other = other.unwrap_or_else(|| panic!("{dependency:?}"));
+            let other = other.expect("what it depends on is there");
             match dependency.condition {
                 Condition::Start => {}
                 Condition::Complete | Condition::Success => assert!(!other.essential),

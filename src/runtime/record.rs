@@ -292,12 +292,12 @@ fn decode_report(check: CheckWords) -> Report {
 
 /// A kind, 0 for no failure, and the code that a failure of this kind carries.
 fn put_failure(word: &mut Packer, failure: Option<Failure>) {
-    word.put(5, failure.map_or(0, |failure| index(failure.kind()) + 1));
+    word.put(6, failure.map_or(0, |failure| index(failure.kind()) + 1));
     word.put(16, failure.and_then(Failure::detail).map_or(0, u64::from));
 }
 
 fn take_failure(word: &mut Unpacker) -> Option<Failure> {
-    let (kind, code) = (word.take(5), u16_of(word.take(16)));
+    let (kind, code) = (word.take(6), u16_of(word.take(16)));
     Failure::ALL.get(usize_of(kind.checked_sub(1)?)).map(|failure| failure.with_detail(code))
 }
 

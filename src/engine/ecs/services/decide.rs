@@ -200,13 +200,13 @@ fn lacking(deployments: &[Lane], crews: &[Crew<'_>], mut room: usize) -> Vec<Sta
         (1..crews.len()).partition(|place| !crews[*place].good.is_empty());
     let newest = (0..crews.len()).take(1);
     serving.into_iter().chain(newest).chain(others).for_each(|place| fill(place, usize::MAX));
-    let starts = deployments.iter().zip(crews).zip(counts).filter(|(_, count)| *count > 0);
-    let start = |((lane, crew), count): ((&Lane, &Crew<'_>), usize)| Start {
-        deployment: lane.id.clone(),
-        count,
-        replaces: count.min(crew.bad.len()),
+    let start = |place: usize| Start {
+        deployment: deployments[place].id.clone(),
+        count: counts[place],
+        replaces: counts[place].min(crews[place].bad.len()),
     };
-    starts.map(start).collect()
+    let older_first = (1..crews.len()).chain((0..crews.len()).take(1));
+    older_first.filter(|place| counts[*place] > 0).map(start).collect()
 }
 
 /// Where there is no room for the replacement of an unhealthy task, one of them goes first.

@@ -172,7 +172,7 @@ fn what_is_to_mend_a_service_does_not_wait_for_what_is_broken() {
         ("1 100/200 A:1: B:1:bs", ""),
         ("1 0/100 A:1: B:1:b", "-Bb B=0"),
         // Where the old one serves, what it lacks comes once the new one has a task.
-        ("4 100/150 A:4: B:4:gggb", "+A1 +B1/1"),
+        ("4 100/150 A:4: B:4:gggb", "+B1/1 +A1"),
         ("4 100/150 A:4:u B:4:gggb", "+B1/1"),
         ("4 100/150 A:4:u B:4:bbbb", "+A1"),
     ]);
