@@ -184,6 +184,10 @@ impl Run<'_> {
                 true
             });
             if task.is_stopped() && (told || late) {
+                // The agent has that done in its own time, and ends now.
+                for id in task.containers.iter().filter_map(|container| container.runtime_id.as_deref()) {
+                    _ = runtime.remove(id).await;
+                }
                 return shown;
             }
             tokio::select! {
