@@ -89,6 +89,7 @@ pub(super) fn impaired(service: &str) -> String {
 
 /// A task could not even be asked for.
 pub(super) fn unplaced(service: &str, reason: &str) -> String {
+    let reason = reason.trim_end_matches('.');
     format!("(service {service}) was unable to place a task. Reason: {reason}.")
 }
 
@@ -150,6 +151,7 @@ mod tests {
                  Troubleshooting section of the Amazon ECS Developer Guide.",
             ),
             (unplaced("web", "AGENT"), "(service web) was unable to place a task. Reason: AGENT."),
+            (unplaced("web", "None left."), "(service web) was unable to place a task. Reason: None left."),
         ] {
             assert_eq!(text, expected);
         }
