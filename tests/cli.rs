@@ -17,8 +17,19 @@ use std::io::BufRead as _;
 use std::path::Path;
 
 /// Every command; the empty one is the program's own help.
-const COMMANDS: [&str; 10] =
-    ["", "serve", "demo", "check", "status", "wait", "register", "deregister", "healthcheck", "validate"];
+const COMMANDS: [&str; 11] = [
+    "",
+    "serve",
+    "demo",
+    "check",
+    "status",
+    "wait",
+    "register",
+    "deregister",
+    "healthcheck",
+    "run-task",
+    "validate",
+];
 
 #[test]
 fn the_help_of_every_command_is_as_reviewed() {
