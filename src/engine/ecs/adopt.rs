@@ -142,6 +142,9 @@ impl Ecs {
             }
         }
         self.link = Link::Up;
+        if !self.state.services.is_empty() {
+            self.schedule_at(now);
+        }
         for stray in strays {
             self.put_away(stray.key, stray.runtime_id, stray.ended.is_some());
         }

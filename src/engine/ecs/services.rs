@@ -28,7 +28,7 @@ use crate::model::ecs::event::ServiceAction;
 use crate::model::ecs::service::{LoadBalancer, Service, ServiceKey, ServiceSpec, ServiceStatus};
 use crate::model::tick::Tick;
 
-pub(super) use memory::Memory;
+pub(super) use memory::{Glimpse, Memory};
 
 /// Services of one cluster, and tasks of one service, as on AWS.
 const MOST: usize = 5_000;

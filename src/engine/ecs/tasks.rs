@@ -54,7 +54,6 @@ impl Ecs {
         for task in &made {
             self.with(&task.id, now, |_| ());
         }
-        self.schedule(now);
         Ok(made)
     }
 
@@ -92,7 +91,6 @@ impl Ecs {
     ) -> Result<Arc<Task>, Refusal> {
         let reason = reason.filter(|reason| !reason.is_empty()).unwrap_or("Task stopped by user");
         self.stop(id, StopCode::UserInitiated, reason, force, now);
-        self.schedule(now);
         let gone = || Refusal::InvalidParameter("The referenced task was not found.".to_owned());
         self.state.tasks.get(id).map(Arc::clone).ok_or_else(gone)
     }

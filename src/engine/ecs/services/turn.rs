@@ -184,10 +184,13 @@ impl<'a> Turn<'a> {
         let solves = |message: &str| *message == *steady || solutions.iter().any(|it| message.contains(it));
         let mut since = self.service.events.iter().take_while(|event| !solves(&event.message));
         let last = since.find(|event| *event.message == *text);
-        if last.is_some_and(|last| self.now.since(last.created_at) < SAID_AGAIN_AFTER) {
+        let again = last.map(|last| last.created_at + SAID_AGAIN_AFTER);
+        if let Some(again) = again.filter(|again| self.now < *again) {
+            self.memory.wake(again);
             return;
         }
         self.say(text);
+        self.memory.wake(self.now + SAID_AGAIN_AFTER);
         if let Some(action) = action {
             self.ecs.tell_action(&self.service, action, reason, self.now);
         }

@@ -18,8 +18,7 @@ fn a_service_starts_registers_and_is_steady() {
         world.said(),
         [
             "has started 2 tasks: (task t1) (task t2).",
-            "registered 1 targets in arn",
-            "registered 1 targets in arn",
+            "registered 2 targets in arn",
             "(deployment d1) deployment completed.",
             "has reached a steady state.",
         ]
