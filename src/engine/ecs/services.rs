@@ -131,6 +131,8 @@ impl Ecs {
             created_at: now,
             deployments: Vec::new(),
             last_completed: None,
+            last_load_balancers: Vec::new(),
+            given_up: None,
             events: VecDeque::new(),
             steady: false,
             failed_starts: 0,

@@ -145,6 +145,12 @@ pub struct Service {
     pub deployments: Vec<Deployment>,
     /// What the last completed deployment ran, for a rollback.
     pub last_completed: Option<DefinitionId>,
+    /// The target groups it was reached by.
+    #[serde(default)]
+    pub last_load_balancers: Vec<LoadBalancer>,
+    /// What was given up last and gone back from, so that the file does not have it tried over and over.
+    #[serde(default)]
+    pub given_up: Option<DefinitionId>,
     /// Its messages, the newest first, at most [`EVENTS_KEPT`].
     pub events: VecDeque<ServiceEvent>,
     /// Whether it was in a steady state when it was last looked at.

@@ -101,6 +101,8 @@ pub(crate) fn service() -> Service {
         created_at: Tick(1_000),
         deployments: vec![primary],
         last_completed: None,
+        last_load_balancers: Vec::new(),
+        given_up: None,
         events: [].into(),
         steady: false,
         failed_starts: 0,

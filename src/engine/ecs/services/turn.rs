@@ -265,6 +265,8 @@ impl<'a> Turn<'a> {
     /// Whether tasks may be started now; if not, asks for a look when they may.
     fn may_start(&mut self, tasks: &[TaskId]) -> bool {
         let made = tasks.iter().filter_map(|id| self.ecs.state.tasks.get(id)).map(|task| task.created_at);
+        // One that was made in the future was made before the clock was set back.
+        let made = made.filter(|made| *made <= self.now);
         let floor = made.max().map(|last| last + throttle::BETWEEN_STARTS);
         let from = floor.max(self.service.throttled_until).filter(|from| self.now < *from);
         if let Some(from) = from {
@@ -293,7 +295,10 @@ impl<'a> Turn<'a> {
                         replacing += usize::from(replaces);
                         started.push(id);
                     }
-                    Err(reason) => refused = Some(reason),
+                    Err(reason) => {
+                        refused = Some(reason);
+                        break;
+                    }
                 }
             }
         }
