@@ -186,6 +186,8 @@ fn service(name: &str) -> Service {
         created_at: at(1),
         deployments: Vec::new(),
         last_completed: None,
+        last_load_balancers: Vec::new(),
+        given_up: None,
         events: VecDeque::new(),
         steady: false,
         failed_starts: 0,

@@ -21,9 +21,9 @@ impl Tokens {
         self.0.iter().rev().find(same).map(|call| (call.0 == *wish, call.1.clone()))
     }
 
-    /// Remembers what was made.
+    /// Remembers what was made. Where nothing was, the same call may well make something later.
     pub(super) fn keep(&mut self, wish: TaskWish, tasks: &[Arc<Task>]) {
-        if wish.client_token.is_none() {
+        if wish.client_token.is_none() || tasks.is_empty() {
             return;
         }
         self.0.push_back(Arc::new((wish, tasks.to_vec())));
