@@ -35,6 +35,7 @@ use crate::runtime::fleet::{Fleet, Former, Layout};
 use crate::runtime::limits;
 use crate::runtime::resolver;
 use crate::runtime::view::View;
+use crate::runtime::watching;
 use crate::runtime::writer::{Catalog, InMemory, Writer};
 use crate::store::Limits;
 
@@ -68,6 +69,7 @@ pub fn run(args: &ServeArgs) -> Exit {
         signature,
         server: config.server.clone(),
         ecs: config.ecs.clone(),
+        watches: config.watches.clone(),
     });
     if let Some(listen) = args.listen {
         config.server.listen = listen;
@@ -193,6 +195,9 @@ pub async fn start(config: Config, followed: Option<Followed>) -> Result<Running
     if let Some((_, services)) = &tasks {
         summary = format!("{summary}; {services}");
     }
+    for rules in config.watches {
+        watching::start(rules, writer.clone(), Arc::clone(&view));
+    }
     let tasks = tasks.map(|(tasks, _)| tasks);
     let agent = tasks.as_ref().map(|tasks| tasks.agent.clone());
     if let Some(keep) = &mut keep {
@@ -200,9 +205,9 @@ pub async fn start(config: Config, followed: Option<Followed>) -> Result<Running
     }
     let (asks, asked) = mpsc::channel(RELOADS);
     match followed {
-        Some(Followed { path, signature, server, ecs }) => {
+        Some(Followed { path, signature, server, ecs, watches }) => {
             let (view, writer, guard) = (Arc::clone(&view), writer.clone(), guard.clone());
-            let host = Host { view, writer, agent: agent.clone(), server, ecs, guard };
+            let host = Host { view, writer, agent: agent.clone(), server, ecs, watches, guard };
             tokio::spawn(file::run(path, signature, host, asked));
         }
         None => _ = tokio::spawn(nothing_to_reload(asked)),

@@ -10,6 +10,7 @@ use prometheus::{Encoder as _, Registry, TextEncoder};
 
 mod ecs;
 mod families;
+mod watched;
 
 use crate::model::failure::Failure;
 use crate::model::health::State;
@@ -74,6 +75,7 @@ impl Metrics {
         if self.view.ecs_on() {
             families.ecs(&self.view.ecs(), &self.view.ecs_stats, self.view.clock.now(), self.target_limit);
         }
+        self.view.watched().values().for_each(|watched| families.watched(watched));
         families
     }
 }

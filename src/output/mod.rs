@@ -3,6 +3,7 @@
 //! A handler owns no state and changes nothing itself; a client that hangs up leaves nothing half done.
 
 pub mod body;
+pub mod containers;
 pub mod ecs;
 pub mod ecs_events;
 pub mod elbv2;

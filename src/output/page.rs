@@ -24,6 +24,7 @@ pub fn render(snapshot: &Snapshot) -> String {
          <li><a href=\"/metrics\">/metrics</a>: Prometheus metrics</li>\n\
          <li><a href=\"/api/v1/target-groups\">/api/v1/target-groups</a>: target groups as JSON</li>\n\
          <li><a href=\"/api/v1/services\">/api/v1/services</a>, <a href=\"/api/v1/tasks\">/api/v1/tasks</a>: services and tasks as JSON</li>\n\
+         <li><a href=\"/api/v1/containers\">/api/v1/containers</a>: watched containers as JSON</li>\n\
          <li><a href=\"/api/v1/events\">/api/v1/events</a>: transitions as server-sent events</li>\n\
          <li><a href=\"/-/healthy\">/-/healthy</a>, <a href=\"/-/ready\">/-/ready</a>: this server's own health</li>\n\
          </ul>\n</body>\n</html>\n",

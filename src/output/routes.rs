@@ -23,7 +23,7 @@ use crate::output::elbv2::{self, Api, Call};
 use crate::output::guard::{self, Guard, is_aws_call};
 use crate::output::json::{self, refused};
 use crate::output::metrics::Metrics;
-use crate::output::{body, events, list, page, registration, services, transitions, watch};
+use crate::output::{body, containers, events, list, page, registration, services, transitions, watch};
 use crate::runtime::view::{EventId, View};
 use crate::runtime::writer::Writer;
 
@@ -78,6 +78,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/target-groups/{name}/transitions", get(past))
         .route("/api/v1/events", get(follow_events))
         .merge(services::routes())
+        .route("/api/v1/containers", get(watched))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(from_fn_with_state(Arc::clone(&app), admit))
@@ -97,6 +98,10 @@ where
         let read = Path::from_request_parts(parts, state).await;
         read.map(|Path(named)| Self(named)).map_err(|error| bad(format!("{}.", error.body_text())))
     }
+}
+
+async fn watched(State(app): Shared) -> Response {
+    Json(containers::all(&app.view)).into_response()
 }
 
 async fn admit(State(app): Shared, request: Request, next: Next) -> Response {

@@ -139,7 +139,7 @@ impl Task {
                 // Before the look, so that nothing in between is missed.
                 self.events = Some(self.engine.events(&self.labels).await?);
             }
-            sight::all(&self.engine, &self.labels, &self.rules).await
+            sight::all(&self.engine, &self.labels, &self.rules, self.clock.now()).await
         };
         let seen = seen.await;
         let now = self.clock.now();

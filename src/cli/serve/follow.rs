@@ -15,6 +15,7 @@ use crate::config::{self, Config, Errors, Server};
 use crate::discovery::file;
 use crate::model::desired::Desired;
 use crate::model::ecs::settings::Settings;
+use crate::model::ecs::watch::DockerWatch;
 use crate::output::guard::Guard;
 use crate::output::routes::Reload;
 use crate::runtime::agent::{Agent, FileService};
@@ -35,6 +36,8 @@ pub struct Followed {
     pub server: Server,
     /// How it wants tasks to be run.
     pub ecs: Option<Settings>,
+    /// Which containers it wants to be watched.
+    pub watches: Vec<DockerWatch>,
 }
 
 /// Reads the file on a thread of its own. What the parser takes and gives back, 300 bytes a target, stays with the
@@ -86,6 +89,7 @@ pub(super) struct Host {
     pub(super) agent: Option<Agent>,
     pub(super) server: Server,
     pub(super) ecs: Option<Settings>,
+    pub(super) watches: Vec<DockerWatch>,
     pub(super) guard: Guard,
 }
 
@@ -103,6 +107,9 @@ impl file::Surroundings for Host {
         }
         if self.agent.is_some() && config.ecs != self.ecs {
             warn!("The [ecs] table has changed; that takes effect at the next start.");
+        }
+        if config.watches != self.watches {
+            warn!("The [[docker]] tables have changed; that takes effect at the next start.");
         }
         // What is in the file may change, unlike the file that is named.
         if config.server.credentials_file == self.server.credentials_file

@@ -12,7 +12,7 @@ const GAUGE: &str = "gauge";
 const HISTOGRAM: &str = "histogram";
 
 /// Everything exported, in one list: name, help, kind. `docs/metrics.md` describes each.
-pub(super) const FAMILIES: [Family; 44] = [
+pub(super) const FAMILIES: [Family; 48] = [
     ("tgprobe_build_info", "A constant 1, labelled with the version.", GAUGE),
     ("tgprobe_check_duration_seconds", "How long checks with a verdict took.", HISTOGRAM),
     ("tgprobe_check_failures_total", "Checks that failed, by what failed.", COUNTER),
@@ -97,6 +97,10 @@ pub(super) const FAMILIES: [Family; 44] = [
     ("tgprobe_task_health", "Tasks that are to run, by health.", GAUGE),
     ("tgprobe_tasks", "Tasks by status; those STOPPED lately are among them.", GAUGE),
     ("tgprobe_transitions_total", "Changes of state.", COUNTER),
+    ("tgprobe_watch_connected", "Whether the engine of a watch can be reached.", GAUGE),
+    ("tgprobe_watched_containers", "Watched containers by health.", GAUGE),
+    ("tgprobe_watched_gave_up", "Watched containers left alone after too many restarts.", GAUGE),
+    ("tgprobe_watched_restarts_total", "Watched containers restarted or replaced.", COUNTER),
 ];
 
 /// The samples of each family as text, in the order of [`FAMILIES`].

@@ -1,6 +1,7 @@
 //! What an engine tells of a container, as the rules are told of it.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -12,11 +13,20 @@ use crate::model::tick::Tick;
 use crate::runtime::clock::Clock;
 use crate::runtime::watching::act::former_name;
 
+/// How much later than it should an engine may tell of its own check before it is taken not to run it any more. One that
+/// was started again over containers that lived on does not run it until they are started again, and goes on to tell of the
+/// last result (seen with 20.10).
+const LATE: Duration = Duration::from_secs(30);
+
+/// What an engine takes for a time that it was not told.
+const ENGINES_OWN: Duration = Duration::from_secs(30);
+
 /// Every container with these labels, and the ids and former names of those that were moved aside.
 pub(super) async fn all(
     engine: &Engine<Clock>,
     labels: &[String],
     rules: &DockerWatch,
+    now: Tick,
 ) -> Result<(Vec<Sighting>, Vec<(Box<str>, Box<str>)>), EngineError> {
     let (mut sightings, mut asides) = (Vec::new(), Vec::new());
     for listed in engine.list(labels).await? {
@@ -24,14 +34,17 @@ pub(super) async fn all(
         let Some(inspected) = engine.inspect(&listed.id).await? else { continue };
         match former_name(&inspected.name) {
             Some(name) => asides.push((inspected.id.clone(), name.into())),
-            None => sightings.push(sighting(&inspected, rules.port)),
+            None => sightings.push(sighting(&inspected, rules.port, now)),
         }
     }
     Ok((sightings, asides))
 }
 
-fn sighting(inspected: &Inspected, port: Option<u16>) -> Sighting {
+fn sighting(inspected: &Inspected, port: Option<u16>, now: Tick) -> Sighting {
     let state = &inspected.state;
+    let result = state.health.as_ref().and_then(result);
+    let current = !result.as_ref().is_some_and(|result| is_stale(inspected, result, now));
+    let health = state.health.as_ref().filter(|_| current).map_or(HealthStatus::Unknown, health);
     Sighting {
         name: inspected.name.trim_start_matches('/').into(),
         id: inspected.id.clone(),
@@ -39,8 +52,8 @@ fn sighting(inspected: &Inspected, port: Option<u16>) -> Sighting {
         // One that the engine is about to start again does not run now.
         running: state.running && &*state.status != "restarting",
         started_at: tick(&state.started_at),
-        health: state.health.as_ref().map_or(HealthStatus::Unknown, health),
-        result: state.health.as_ref().and_then(result),
+        health,
+        result,
         target: target(inspected, port),
     }
 }
@@ -66,6 +79,15 @@ fn result(health: &Health) -> Option<CheckResult> {
         exit_code: entry.exit_code,
         output: entry.output.clone(),
     })
+}
+
+/// Whether the engine should have told of a later result by now.
+fn is_stale(inspected: &Inspected, result: &CheckResult, now: Tick) -> bool {
+    let configured = |name: &str| {
+        let nanos = inspected.config.rest.get("Healthcheck").and_then(|check| check.get(name)?.as_u64());
+        nanos.filter(|nanos| *nanos > 0).map_or(ENGINES_OWN, Duration::from_nanos)
+    };
+    result.ended + configured("Interval") + configured("Timeout") + LATE < now
 }
 
 /// Where a container is reached: at its own address, on the host's network at that of the host, and where the engine
@@ -130,13 +152,20 @@ mod tests {
 
     #[test]
     fn the_engines_words_are_read() {
-        let told = json!({ "Id": "1", "Name": "/a", "State": {
+        let told = json!({ "Id": "1", "Name": "/a", "Config": { "Healthcheck": { "Interval": 1_000_000_000 } }, "State": {
             "Status": "running", "Running": true, "StartedAt": "2026-11-21T22:56:58.468936148Z",
             "Health": { "Status": "unhealthy", "Log": [{ "Start": "2026-11-21T22:57:00Z",
                 "End": "2026-11-21T22:57:01Z", "ExitCode": 1, "Output": "no" }] } } });
-        let seen = sighting(&serde_json::from_value(told).unwrap(), None);
+        let told: Inspected = serde_json::from_value(told).unwrap();
+        let ended = Tick(1_795_301_821_000);
+        let seen = sighting(&told, None, ended);
         assert_eq!((&*seen.name, seen.running, seen.health), ("a", true, HealthStatus::Unhealthy));
         assert_eq!(seen.started_at, Some(Tick(1_795_301_818_468)));
         assert_eq!(seen.result.map(|result| (result.exit_code, result.output)), Some((1, "no".into())));
+        // The interval, the engine's own timeout, and what it may be late.
+        for (seconds, expected) in [(61, HealthStatus::Unhealthy), (62, HealthStatus::Unknown)] {
+            let now = ended + Duration::from_secs(seconds);
+            assert_eq!(sighting(&told, None, now).health, expected, "{seconds}");
+        }
     }
 }
