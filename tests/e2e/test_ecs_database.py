@@ -45,6 +45,10 @@ class Diary:
         except (EOFError, OSError, AssertionError):
             return
 
+    def stop(self):
+        self._stream.hang_up()
+        self._thread.join(timeout=5)
+
     def of(self, arn):
         """The states of one task, each told once though other things about it changed."""
         told = self.states.get(arn, [])
@@ -58,7 +62,7 @@ def test_a_task_cut_off_from_its_database_is_replaced_after_draining_and_heals_w
         network,
         environment={"PATH": "/usr/local/bin:/usr/bin:/bin"},
     )
-    diary = Diary(server)
+    diary = start(Diary, server)
     ecs = Services(server)
     (web,) = ecs.aws_json("elbv2", "describe-target-groups")["TargetGroups"]
     registered = ecs.register_task_definition(**definition("my-backend-task", BACKEND, networkMode="host"))
