@@ -3,6 +3,7 @@
 import sys
 import threading
 import time
+from http.client import HTTPException
 from pathlib import Path
 
 from support.services import Services, definition, in_order
@@ -36,14 +37,15 @@ class Diary:
         self._thread.start()
 
     def _follow(self):
-        try:
-            while True:
-                event = self._stream.next(within=300)
-                if event.data.get("detail-type") == "ECS Task State Change":
-                    task = event.data["detail"]
-                    self.states.setdefault(task["taskArn"], []).append(task["lastStatus"])
-        except (EOFError, OSError, AssertionError):
-            return
+        with self._stream:
+            try:
+                while True:
+                    event = self._stream.next(within=300)
+                    if event.data.get("detail-type") == "ECS Task State Change":
+                        task = event.data["detail"]
+                        self.states.setdefault(task["taskArn"], []).append(task["lastStatus"])
+            except (EOFError, OSError, HTTPException):
+                return
 
     def stop(self):
         self._stream.hang_up()

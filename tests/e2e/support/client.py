@@ -116,9 +116,8 @@ class Stream:
         self._connection.close()
 
     def hang_up(self):
-        """Ends the stream from another thread than the one that reads it."""
+        """Ends the stream for the thread that reads it, which may be another one."""
         self._socket.shutdown(socket.SHUT_RDWR)
-        self.__exit__()
 
     def next(self, within=10):
         """The next event; comments that keep the connection alive are passed over."""
