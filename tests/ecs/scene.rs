@@ -178,6 +178,7 @@ fn service(name: &str) -> Service {
             },
             grace_period: Duration::ZERO,
             launch_type: "EC2".into(),
+            told: Default::default(),
             tags: BTreeMap::from([("team".into(), "shop".into())]),
             client_token: None,
             in_file: false,

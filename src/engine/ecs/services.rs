@@ -1,6 +1,5 @@
 //! Services: how they are made, changed and deleted. What is then done for them is in [`scheduler`].
 
-mod breaker;
 mod capacity;
 mod decide;
 mod deployment;
@@ -92,6 +91,7 @@ impl Ecs {
         spec.deployment = update.deployment.unwrap_or(spec.deployment);
         spec.grace_period = update.grace_period.unwrap_or(spec.grace_period);
         spec.load_balancers = update.load_balancers.unwrap_or(spec.load_balancers);
+        spec.told.extend(update.told);
         if changes_revision {
             self.fits(&spec.definition, &spec.load_balancers)?;
         }

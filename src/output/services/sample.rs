@@ -78,6 +78,7 @@ pub(crate) fn service() -> Service {
         },
         grace_period: Duration::ZERO,
         launch_type: "EC2".into(),
+        told: Default::default(),
         tags: [].into(),
         client_token: None,
         in_file: false,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::engine::ecs::Ecs;
-use crate::engine::ecs::services::{breaker, message};
+use crate::engine::ecs::services::message;
 use crate::model::ecs::event::{ServiceAction, What};
 use crate::model::ecs::service::{Deployment, EVENTS_KEPT, RolloutState, Service, ServiceEvent};
 use crate::model::ecs::task::{Task, TaskStatus};
@@ -133,7 +133,7 @@ impl Ecs {
 
 /// Whether too many tasks of the newest deployment have failed in a row.
 pub(super) fn is_broken(service: &Service) -> bool {
-    let limit = breaker::threshold(&service.spec.deployment.circuit_breaker, service.spec.desired_count);
+    let limit = service.spec.deployment.circuit_breaker.limit(service.spec.desired_count);
     let newest = service.deployments.first();
     let newest = newest.filter(|newest| newest.rollout == RolloutState::InProgress);
     newest.zip(limit).is_some_and(|(newest, limit)| newest.failed_tasks >= limit)

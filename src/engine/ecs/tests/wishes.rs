@@ -88,6 +88,23 @@ fn a_call_that_could_make_nothing_may_be_made_again() {
 }
 
 #[test]
+fn a_token_is_known_again_whatever_became_of_the_definition() {
+    let mut world = World::new();
+    world.define(vec![container("web")]);
+    let call = TaskWish { named: "web".into(), client_token: Some("one".into()), ..wish(&world) };
+    let made = world.ecs.run_task(call.clone(), world.now).unwrap();
+    world.define(vec![container("web")]);
+    world.ecs.deregister_definition(&call.definition, world.now).unwrap();
+    let newer = TaskWish { definition: wish(&world).definition, ..call.clone() };
+    for again in [newer, TaskWish { definition: DefinitionId::default(), ..call.clone() }] {
+        let found = world.ecs.run_task(again, world.now).unwrap();
+        assert_eq!((found.len(), &found[0].id), (1, &made[0].id));
+    }
+    let other = TaskWish { named: "web:1".into(), ..call };
+    assert!(matches!(world.ecs.run_task(other, world.now), Err(Refusal::Conflict(_))));
+}
+
+#[test]
 fn what_cannot_be_run_is_refused_in_words() {
     let mut world = World::new();
     world.define(vec![container("web")]);
