@@ -272,9 +272,9 @@ pub struct DeregisterArgs {
   tgprobe run-task task-definition.json
   tgprobe run-task task-definition.json --timeout 2m --keep
 
-FILE is what `aws ecs register-task-definition --cli-input-json` takes. Exits with 0 as soon as the task is
-HEALTHY, after stopping it; with 1 if it is UNHEALTHY, stops, or is not HEALTHY in time; with 2 if the file is
-refused.")]
+FILE is what `aws ecs register-task-definition --cli-input-json` takes. Exit codes: 0 as soon as
+the task is HEALTHY, after stopping it; 1 if it is UNHEALTHY, stops, or is not HEALTHY in time; 2 if
+the file is refused; 3 if the Docker engine cannot be reached.")]
 pub struct RunTaskArgs {
     /// The task definition, as JSON
     #[arg(value_name = "FILE")]
