@@ -1,7 +1,5 @@
 //! What keeps a task from counting as healthy, and a service from being steady (docs/api.md, "Services").
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
 
 use crate::model::ecs::definition::ContainerDefinition;
@@ -13,9 +11,6 @@ use crate::model::health;
 use crate::model::target::TargetDescription;
 use crate::model::tick::Tick;
 use crate::output::json::time;
-
-/// Characters of a check's output that go into a sentence; the rest is with the check.
-const SHOWN: usize = 160;
 
 /// One thing a task waits for.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -96,17 +91,13 @@ fn sick(container: &Container) -> Obstacle {
     Obstacle::of_container(container, format!("container {} is {}{last}", container.name, container.health))
 }
 
-/// A check's exit code and the beginning of what it said, on one line.
+/// A check's exit code and the gist of what it said.
 fn said(result: &CheckResult) -> String {
-    let words = result.output.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut text = format!(": exit code {}", result.exit_code);
-    if !words.is_empty() {
-        let cut: String = words.chars().take(SHOWN).collect();
-        let more = if cut.len() < words.len() { "…" } else { "" };
-        // Writing to a `String` cannot fail.
-        _ = write!(text, ", {cut}{more}");
+    let code = result.exit_code;
+    match result.gist() {
+        gist if gist.is_empty() => format!(": exit code {code}"),
+        gist => format!(": exit code {code}, {gist}"),
     }
-    text
 }
 
 fn missing(target: &TaskTarget) -> Option<Obstacle> {

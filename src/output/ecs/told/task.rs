@@ -8,7 +8,6 @@ use crate::model::ecs::health::{CheckResult, HealthStatus};
 use crate::model::ecs::service::ServiceKey;
 use crate::model::ecs::state::State;
 use crate::model::ecs::task::{Binding, Container, ContainerStatus, Task};
-use crate::model::excerpt::excerpt;
 use crate::output::ecs::told::{instance, tags, time, without_nulls};
 
 /// A task as `DescribeTasks` tells it.
@@ -101,12 +100,12 @@ fn reason(one: &Container) -> Option<String> {
 }
 
 fn sentence(result: &CheckResult) -> String {
-    let output = excerpt(result.output.trim());
+    let gist = result.gist();
     match result.exit_code {
         // The output begins with a sentence then.
-        -1 if !output.is_empty() => output.into_owned(),
-        code if output.is_empty() => format!("Health check exited with {code}"),
-        code => format!("Health check exited with {code}: {output}"),
+        -1 if !gist.is_empty() => gist,
+        code if gist.is_empty() => format!("Health check exited with {code}"),
+        code => format!("Health check exited with {code}: {gist}"),
     }
 }
 
