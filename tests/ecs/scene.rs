@@ -187,7 +187,7 @@ fn service(name: &str) -> Service {
         created_at: at(1),
         deployments: Vec::new(),
         last_completed: None,
-        last_load_balancers: Vec::new(),
+        last_load_balancers: None,
         given_up: None,
         events: VecDeque::new(),
         steady: false,

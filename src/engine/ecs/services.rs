@@ -131,7 +131,7 @@ impl Ecs {
             created_at: now,
             deployments: Vec::new(),
             last_completed: None,
-            last_load_balancers: Vec::new(),
+            last_load_balancers: None,
             given_up: None,
             events: VecDeque::new(),
             steady: false,

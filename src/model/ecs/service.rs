@@ -166,9 +166,9 @@ pub struct Service {
     pub deployments: Vec<Deployment>,
     /// What the last completed deployment ran, for a rollback.
     pub last_completed: Option<DefinitionId>,
-    /// The target groups it was reached by.
+    /// The target groups it was reached by; `None` where that was not noted.
     #[serde(default)]
-    pub last_load_balancers: Vec<LoadBalancer>,
+    pub last_load_balancers: Option<Vec<LoadBalancer>>,
     /// What was given up last and gone back from, so that the file does not have it tried over and over.
     #[serde(default)]
     pub given_up: Option<DefinitionId>,

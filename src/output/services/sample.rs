@@ -102,7 +102,7 @@ pub(crate) fn service() -> Service {
         created_at: Tick(1_000),
         deployments: vec![primary],
         last_completed: None,
-        last_load_balancers: Vec::new(),
+        last_load_balancers: None,
         given_up: None,
         events: [].into(),
         steady: false,

@@ -80,8 +80,8 @@ fn service() -> Service {
         created_at: NOW,
         deployments: vec![deployment],
         last_completed: Some(id()),
-        last_load_balancers: vec![LoadBalancer::default()],
-        given_up: Some(id()),
+        last_load_balancers: None,
+        given_up: None,
         events: [ServiceEvent { id: "uuid".into(), created_at: NOW, message: "(service web) is".into() }]
             .into(),
         steady: true,

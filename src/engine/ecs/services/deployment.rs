@@ -68,7 +68,9 @@ impl Ecs {
         };
         let given_up = std::mem::replace(&mut service.spec.definition, last);
         service.given_up = Some(given_up);
-        service.spec.load_balancers.clone_from(&service.last_load_balancers);
+        if let Some(balancers) = &service.last_load_balancers {
+            service.spec.load_balancers.clone_from(balancers);
+        }
         let told = self.happened.len();
         self.begin_deployment(service, Some(failed.clone()), now);
         let back = service.deployments[0].id.clone();
@@ -93,7 +95,7 @@ impl Ecs {
         newest.updated_at = now;
         newest.rollout_reason = format!("ECS deployment {} completed.", newest.id).into();
         service.last_completed = Some(newest.definition.clone());
-        service.last_load_balancers.clone_from(&newest.load_balancers);
+        service.last_load_balancers = Some(newest.load_balancers.clone());
         let text = message::completed(&service.spec.key.name, &newest.id);
         self.tell_deployment(service, now);
         self.say(service, text, now);
