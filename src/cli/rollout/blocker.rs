@@ -73,7 +73,10 @@ impl Rollout {
     }
 
     fn of_tasks(&self) -> impl Iterator<Item = Blocker> {
-        self.tasks().flat_map(|task| {
+        // What fails tells more than what has not been checked yet, and little room is shown.
+        let mut tasks: Vec<_> = self.tasks().collect();
+        tasks.sort_by_key(|task| task.health != "UNHEALTHY");
+        tasks.into_iter().flat_map(|task| {
             task.waiting_for.iter().map(|obstacle| Blocker {
                 task: Some(task.task.clone()),
                 container: obstacle.container.clone(),

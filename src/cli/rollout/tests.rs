@@ -132,6 +132,19 @@ fn a_task_that_is_not_healthy_keeps_it_shut_and_says_why() {
 }
 
 #[test]
+fn a_task_that_fails_is_told_before_one_that_was_not_checked_yet() {
+    let mut scene = Scene::new();
+    for (id, health) in [("0a", HealthStatus::Unknown), ("0b", HealthStatus::Unhealthy)] {
+        scene.task(id, |task| {
+            task.health = health;
+            task.containers[0].health = health;
+        });
+    }
+    let said = gate(Aim::default(), &scene).blockers(1);
+    assert_eq!(said[0].task.as_deref(), Some("0b"), "{said:?}");
+}
+
+#[test]
 fn too_few_tasks_keep_it_shut() {
     waits(Aim::default(), |scene| scene.service.spec.desired_count = 2, &["1 task is still to be started"]);
     waits(Aim::default(), |scene| scene.service.spec.desired_count = 4, &["3 tasks are still to be started"]);
