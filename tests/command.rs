@@ -246,3 +246,32 @@ fn nothing_but_what_is_said_is_handed_down() {
         result.output
     );
 }
+
+#[test]
+fn a_command_does_not_inherit_that_our_threads_stand_back() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    // A thread of its own: no other test is to stand back.
+    let printed = std::thread::spawn(|| {
+        rustix::process::nice(3).unwrap();
+        let local = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let own = || rustix::process::getpriority_process(None).unwrap();
+        let before = own();
+        let (_, result) = local.block_on(run(&program(&["nice"]), PATIENCE, &Clock::start()));
+        assert_eq!(own(), before, "the thread itself is as it was");
+        result.output
+    });
+    let main = rustix::process::getpriority_process(Some(rustix::process::getpid())).unwrap();
+    assert_eq!(*printed.join().unwrap(), *format!("{main}\n"));
+}
+
+#[test]
+fn a_command_has_the_limit_of_descriptors_it_is_given() {
+    // Set right after its start, so it looks until it sees it.
+    let mut program = shell("until [ $(ulimit -Sn) = 64 ]; do :; done; ulimit -Sn; ulimit -Hn");
+    program.descriptors = Some(64);
+    let hard = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
+    let hard = hard.map_or_else(|| "unlimited".to_owned(), |hard| hard.to_string());
+    check(&program, PATIENCE, Outcome::Pass, 0, &format!("64\n{hard}\n"));
+}

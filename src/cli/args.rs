@@ -224,7 +224,7 @@ pub struct StatusArgs {
   tgprobe register web 10.0.0.5 10.0.0.6:8080
   tgprobe register web app.example.com:8080 --zone a
 
-Answers once the targets are registered; `tgprobe wait` waits until they are healthy. Registering a
+Answers once the targets are registered; `tgprobe wait` waits until they are healthy. Registering a \
 registered target changes nothing. Stops at the first one that is refused.")]
 pub struct RegisterArgs {
     /// The group to register them in
@@ -272,9 +272,10 @@ pub struct DeregisterArgs {
   tgprobe run-task task-definition.json
   tgprobe run-task task-definition.json --timeout 2m --keep
 
-FILE is what `aws ecs register-task-definition --cli-input-json` takes. Exit codes: 0 as soon as
-the task is HEALTHY, after stopping it; 1 if it is UNHEALTHY, stops, or is not HEALTHY in time; 2 if
-the file is refused; 3 if the Docker engine cannot be reached.")]
+FILE is what `aws ecs register-task-definition --cli-input-json` takes.
+
+Exits with 0 as soon as the task is HEALTHY, after stopping it; with 1 if it is UNHEALTHY, stops, or is not \
+HEALTHY in time; with 2 if the file is refused; with 3 if the Docker engine cannot be reached.")]
 pub struct RunTaskArgs {
     /// The task definition, as JSON
     #[arg(value_name = "FILE")]

@@ -110,7 +110,7 @@ fn start(program: &Program) -> io::Result<(Doomed, Output)> {
     // One pipe for both, so that what is printed stays in order.
     command.stdout(Stdio::from(writer.try_clone()?)).stderr(Stdio::from(writer));
     // Our ends for writing go with the command, or the pipe would never be at its end.
-    Doomed::start(&mut command).map(|group| (group, output))
+    Doomed::start(&mut command, program.descriptors).map(|group| (group, output))
 }
 
 /// 128 and the signal's number for a process that a signal ended, as shells count.
@@ -123,16 +123,35 @@ pub fn exit_code(status: std::process::ExitStatus) -> u8 {
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
 }
 
-/// Whose fault it is that a command could not be started. The container is to blame for what it is made of.
+/// Whose fault it is that a command could not be started. The container is to blame for what it is made of: for its
+/// program, its folder and its words. For anything else nobody but us and our host is.
 fn blame(error: &io::Error) -> Outcome {
-    match Errno::from_io_error(error) {
-        Some(Errno::MFILE | Errno::NFILE) => Outcome::Inconclusive(Cause::NoDescriptors),
-        // No memory, or no room in the table of processes.
-        Some(Errno::NOMEM | Errno::AGAIN) => Outcome::Inconclusive(Cause::NoBuffers),
+    let cause = match Errno::from_io_error(error) {
+        Some(
+            Errno::NOENT
+            | Errno::ACCESS
+            | Errno::NOEXEC
+            | Errno::NOTDIR
+            | Errno::ISDIR
+            | Errno::LOOP
+            | Errno::NAMETOOLONG
+            | Errno::TOOBIG
+            | Errno::TXTBSY
+            | Errno::INVAL
+            | Errno::LIBBAD,
+        ) => return Outcome::Fail(Failure::CommandNotStarted),
+        // What the standard library refuses itself has no number.
+        None if error.kind() == io::ErrorKind::InvalidInput => {
+            return Outcome::Fail(Failure::CommandNotStarted);
+        }
+        Some(Errno::MFILE | Errno::NFILE) => Cause::NoDescriptors,
+        // No memory, or no room in the table of processes, or in that of what is waited for.
+        Some(Errno::NOMEM | Errno::AGAIN | Errno::NOSPC) => Cause::NoBuffers,
         // We may not run anything as the container's user.
-        Some(Errno::PERM) => Outcome::Inconclusive(Cause::NotPermitted),
-        _ => Outcome::Fail(Failure::CommandNotStarted),
-    }
+        Some(Errno::PERM) => Cause::NotPermitted,
+        _ => Cause::Internal,
+    };
+    Outcome::Inconclusive(cause)
 }
 
 #[cfg(test)]
@@ -146,7 +165,11 @@ mod tests {
             (Errno::NFILE, Outcome::Inconclusive(Cause::NoDescriptors)),
             (Errno::NOMEM, Outcome::Inconclusive(Cause::NoBuffers)),
             (Errno::AGAIN, Outcome::Inconclusive(Cause::NoBuffers)),
+            (Errno::NOSPC, Outcome::Inconclusive(Cause::NoBuffers)),
             (Errno::PERM, Outcome::Inconclusive(Cause::NotPermitted)),
+            // A kernel, or a filter of its calls, that has no descriptors of processes.
+            (Errno::NOSYS, Outcome::Inconclusive(Cause::Internal)),
+            (Errno::IO, Outcome::Inconclusive(Cause::Internal)),
             (Errno::NOENT, Outcome::Fail(Failure::CommandNotStarted)),
             (Errno::ACCESS, Outcome::Fail(Failure::CommandNotStarted)),
             (Errno::NOEXEC, Outcome::Fail(Failure::CommandNotStarted)),
@@ -157,5 +180,7 @@ mod tests {
         // What the standard library refuses itself has no number: a zero byte within a word.
         let error = io::Error::new(io::ErrorKind::InvalidInput, "nul byte");
         assert_eq!(blame(&error), Outcome::Fail(Failure::CommandNotStarted));
+        // Tokio's word for a runtime that is shutting down.
+        assert_eq!(blame(&io::Error::other("gone")), Outcome::Inconclusive(Cause::Internal));
     }
 }

@@ -1,6 +1,10 @@
 //! How many descriptors this process may have, and how many checks that allows at once.
 
-use rustix::process::{Resource, Rlimit, getrlimit, nice, setrlimit};
+use std::sync::OnceLock;
+
+use rustix::process::{
+    Resource, Rlimit, getpid, getpriority_process, getrlimit, setpriority_process, setrlimit,
+};
 
 /// Descriptors kept back for listeners, clients, logs, the resolver and the runtimes' own.
 const RESERVE: u64 = 256;
@@ -15,9 +19,21 @@ const NICENESS: i32 = 5;
 /// More checks at once than this no shard is asked for, whatever the descriptor limit.
 const CEILING: u64 = 1_000_000;
 
+/// The soft limit of open descriptors as it was before it was raised.
+static DESCRIPTORS: OnceLock<Option<u64>> = OnceLock::new();
+
+/// The soft limit of open descriptors we were started with, for what we start ourselves: programs that know nothing of a
+/// higher one fail beyond 1,023. `None` where it is none, or still in force.
+#[must_use]
+pub fn descriptors_at_start() -> Option<u64> {
+    DESCRIPTORS.get().copied().flatten()
+}
+
 /// Raises the soft limit of open descriptors to the hard one and returns what is in force.
 pub fn raise_descriptor_limit() -> u64 {
     let limit = getrlimit(Resource::Nofile);
+    // The first time counts; what is in force later is our own doing.
+    _ = DESCRIPTORS.set(limit.current);
     let wanted = Rlimit { current: limit.maximum, maximum: limit.maximum };
     // Refused only where the kernel's own ceiling is lower; the limit as it was is then still in force.
     _ = setrlimit(Resource::Nofile, wanted);
@@ -26,9 +42,13 @@ pub fn raise_descriptor_limit() -> u64 {
 
 /// Lets the calling thread stand back behind threads of the same process that do not: three parts of a contended core
 /// are theirs. A client that scrapes without a pause otherwise takes what checks need to be on time.
+///
+/// Counted from the main thread: a thread inherits from whoever starts it, and is not to stand back twice.
 pub fn stand_back() {
-    // Never refused: nobody needs a permission to be nice.
-    _ = nice(NICENESS);
+    if let Ok(main) = getpriority_process(Some(getpid())) {
+        // Never refused: nobody needs a permission to be nice.
+        _ = setpriority_process(None, main.saturating_add(NICENESS));
+    }
 }
 
 /// How many checks may be in flight on each of `shards` shards; at least one.
@@ -47,6 +67,21 @@ pub fn in_flight_per_shard(descriptors: u64, configured: Option<u64>, shards: u1
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_thread_that_is_started_by_one_that_stands_back_does_not_do_so_twice() {
+        let main = getpriority_process(Some(getpid())).unwrap();
+        let niceness = std::thread::spawn(|| {
+            stand_back();
+            let heir = std::thread::spawn(|| {
+                stand_back();
+                getpriority_process(None).unwrap()
+            });
+            (getpriority_process(None).unwrap(), heir.join().unwrap())
+        });
+        let expected = (main + NICENESS).min(19);
+        assert_eq!(niceness.join().unwrap(), (expected, expected));
+    }
 
     #[test]
     fn checks_in_flight_leave_descriptors_for_everything_else() {

@@ -151,7 +151,7 @@ fn the_containers_of_others_are_left_alone() {
 fn checks_that_were_under_way_when_we_were_killed_are_ended() {
     let place = Place::new();
     let started = start_and_forget(&place, "sleep 97");
-    let mark = format!("{}/{}/0/0", place.owner, key(0).task);
+    let mark = format!("{}/{}/0/0/5", place.owner, key(0).task);
     let mut check = std::process::Command::new("sleep").arg("97").env("TGPROBE_CHECK", mark).spawn().unwrap();
     on_runtime(async {
         let found = place.processes().inventory().await.unwrap();

@@ -6,7 +6,10 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::{
+    Pid, PidfdFlags, Resource, Rlimit, Signal, getpid, getpriority_process, getrlimit, kill_process_group,
+    pidfd_open, prlimit, setpriority_process,
+};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -26,13 +29,22 @@ struct Unreaped {
 }
 
 impl Leader {
-    /// Starts `command` as the leader of a new process group. To be called on a tokio runtime.
+    /// Starts `command` as the leader of a new process group, with `descriptors` as its soft limit of open descriptors,
+    /// ours if `None`. To be called on a tokio runtime.
     ///
     /// # Errors
     /// Why it could not be started, or not be watched; then it is not there any more.
-    pub fn start(command: &mut Command) -> io::Result<Self> {
-        let mut child = command.process_group(0).spawn()?;
+    pub fn start(command: &mut Command, descriptors: Option<u64>) -> io::Result<Self> {
+        let mut child = {
+            let _as_the_main_thread = Weight::lift();
+            command.process_group(0).spawn()?
+        };
         let pid = Pid::from_child(&child);
+        if let Some(current) = descriptors {
+            let limit = Rlimit { current: Some(current), maximum: getrlimit(Resource::Nofile).maximum };
+            // Refused to who has become another user, unless we may do everything: it has more room then.
+            _ = prlimit(Some(pid), Resource::Nofile, limit);
+        }
         let watch = pidfd_open(pid, PidfdFlags::empty()).map_err(io::Error::from);
         match watch.and_then(watched) {
             Ok(watch) => Ok(Self { pid, watch, child: Mutex::new(Unreaped { child, status: None }) }),
@@ -86,6 +98,26 @@ impl Leader {
     }
 }
 
+/// The niceness of this thread, which a process that it starts would inherit. Threads of ours stand back behind those
+/// that check targets; a container, or a check with a time limit, is not to.
+struct Weight(i32);
+
+impl Weight {
+    /// Makes this thread as nice as the main one until this is dropped. Only root may be less nice than it was; for
+    /// others it stays as it is.
+    fn lift() -> Option<Self> {
+        let (own, main) = (getpriority_process(None).ok()?, getpriority_process(Some(getpid())).ok()?);
+        (own != main && setpriority_process(None, main).is_ok()).then_some(Self(own))
+    }
+}
+
+impl Drop for Weight {
+    fn drop(&mut self) {
+        // Nobody needs a permission to be nice.
+        _ = setpriority_process(None, self.0);
+    }
+}
+
 /// A descriptor of a process that tells when it has ended. To be called on a tokio runtime.
 ///
 /// # Errors
@@ -100,8 +132,8 @@ pub fn watched(process: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
 pub(super) struct Doomed(Option<Leader>);
 
 impl Doomed {
-    pub(super) fn start(command: &mut Command) -> io::Result<Self> {
-        Leader::start(command).map(|leader| Self(Some(leader)))
+    pub(super) fn start(command: &mut Command, descriptors: Option<u64>) -> io::Result<Self> {
+        Leader::start(command, descriptors).map(|leader| Self(Some(leader)))
     }
 
     /// The leader; `None` only within the end of this.

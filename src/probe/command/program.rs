@@ -17,6 +17,8 @@ pub struct Program {
     pub directory: Option<PathBuf>,
     /// Who it runs as: user and group. Further groups are dropped. Ours, if `None`.
     pub user: Option<(u32, u32)>,
+    /// Its soft limit of open descriptors; ours, if `None`. Set right after it has started.
+    pub descriptors: Option<u64>,
 }
 
 impl Program {

@@ -4,7 +4,6 @@
 //! of ours or of the engine's. Nothing else of the engine is touched.
 
 mod check;
-mod environment;
 mod native;
 mod spec;
 mod sweep;
@@ -26,6 +25,7 @@ use crate::model::ecs::task::Binding;
 use crate::model::outcome::Outcome;
 use crate::model::tick::Tick;
 use crate::runtime::clock::Clock;
+use crate::runtime::containers::variables::variables;
 use crate::runtime::containers::{End, Runtime, Started, Unreachable};
 
 /// How long an engine is waited for to tell of an end before it is asked whether it is still there.
@@ -97,9 +97,14 @@ impl Docker {
     async fn make(&self, container: &StartContainer) -> Answer<Result<Box<str>, StartError>> {
         let definition = Arc::clone(&container.definition);
         let (index, task) = (container.key.index, Arc::clone(&container.task));
-        let read = tokio::task::spawn_blocking(move || environment::resolve(&definition, index, &task)).await;
+        let read = move || {
+            let container = definition.blueprint.containers.get(index);
+            let overrides = |name| task.overrides.get::<str>(name);
+            container.map(|container| variables(container, overrides(&container.name))).transpose()
+        };
+        let read = tokio::task::spawn_blocking(read).await;
         let environment = match read {
-            Ok(Ok(environment)) => environment,
+            Ok(Ok(environment)) => environment.unwrap_or_default(),
             Ok(Err(message)) => {
                 let kind = StartErrorKind::ResourceInitialization;
                 return Ok(Err(StartError { kind, message: message.into() }));

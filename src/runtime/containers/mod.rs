@@ -2,6 +2,7 @@
 
 pub mod docker;
 pub mod process;
+mod variables;
 
 use std::fmt;
 

@@ -11,7 +11,7 @@ use std::process::Stdio;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use rustix::process::{Pid, Signal, setpriority_process};
+use rustix::process::{Pid, Signal};
 
 use crate::engine::ecs::action::{
     ContainerKey, Found, Probe, Report, StartContainer, StartError, StartErrorKind,
@@ -27,15 +27,18 @@ use crate::runtime::containers::process::container::{Container, Known, MISSED};
 use crate::runtime::containers::process::environment::variables;
 use crate::runtime::containers::process::folder::{Folder, Record, boot};
 use crate::runtime::containers::process::ignored::ignored;
+use crate::runtime::containers::process::leftovers::{Leftovers, Running};
 use crate::runtime::containers::process::proc::{CHECK, CONTAINER, Identity};
 use crate::runtime::containers::process::user::User;
 use crate::runtime::containers::{End, Runtime, Started, Unreachable};
+use crate::runtime::limits::descriptors_at_start;
 
 mod container;
 mod environment;
 mod folder;
 mod ignored;
 mod inventory;
+mod leftovers;
 mod proc;
 mod user;
 
@@ -66,6 +69,8 @@ struct Inner {
     warned: Mutex<BTreeSet<String>>,
     /// Whether checks that were under way when we were last killed have been ended.
     swept: AtomicBool,
+    /// What checks that have ended may have left behind.
+    leftovers: Leftovers,
 }
 
 impl Processes {
@@ -82,6 +87,7 @@ impl Processes {
             starting: RwLock::default(),
             warned: Mutex::default(),
             swept: AtomicBool::new(false),
+            leftovers: Leftovers::default(),
         }))
     }
 
@@ -169,6 +175,7 @@ impl Inner {
             environment,
             directory: container.working_directory.as_deref().map(PathBuf::from),
             user: user.as_ref().map(|user| (user.user, user.group)),
+            descriptors: descriptors_at_start(),
         };
         Ok((container.clone(), user, program))
     }
@@ -189,11 +196,8 @@ impl Inner {
         })?;
         let mut command = program.command().map_err(cannot_create)?;
         command.stdout(Stdio::from(log.try_clone().map_err(cannot_create)?)).stderr(Stdio::from(log));
-        let leader = Leader::start(&mut command)
+        let leader = Leader::start(&mut command, program.descriptors)
             .map_err(|what| error(StartErrorKind::CannotStart, program.complaint(&what)))?;
-        // Who calls this may stand back behind the threads that check targets; a container need not. Refused to all but
-        // root, and then it stays as it is.
-        _ = setpriority_process(Some(leader.pid()), 0);
         match self.write_down(wish, &definition, leader.pid()) {
             Ok(found) => {
                 let known = Known { found, marker, log: path, this_boot: true };
@@ -248,8 +252,8 @@ impl Inner {
     }
 
     /// What a container's check is run as: by the same user, in the same place and with the same variables, but for its
-    /// mark.
-    fn check(&self, probe: &Probe) -> Result<Program, StartError> {
+    /// mark, which no other run of it has.
+    fn check(&self, probe: &Probe) -> Result<(Program, Box<str>), StartError> {
         let known = self.container(&probe.runtime_id).and_then(|container| container.program.clone());
         let mut program = match known {
             Some(program) => program,
@@ -258,8 +262,9 @@ impl Inner {
         let ContainerCheck { command, .. } = &probe.check;
         program.argv = command.argv(&SHELL);
         program.environment.remove(CONTAINER);
-        program.environment.insert(CHECK.into(), self.marker(&probe.key).into());
-        Ok(program)
+        let mark: Box<str> = format!("{}/{}", self.marker(&probe.key), self.clock.now().0).into();
+        program.environment.insert(CHECK.into(), mark.clone());
+        Ok((program, mark))
     }
 }
 
@@ -312,7 +317,10 @@ impl Runtime for Processes {
 
     async fn probe(&self, probe: &Probe) -> Result<(Outcome, CheckResult), Unreachable> {
         match self.0.check(probe) {
-            Ok(program) => Ok(run(&program, probe.check.timeout, &self.0.clock).await),
+            Ok((program, mark)) => {
+                let _leaves_nothing_behind = Running::new(&self.0, mark);
+                Ok(run(&program, probe.check.timeout, &self.0.clock).await)
+            }
             Err(error) => {
                 let now = self.0.clock.now();
                 let result = CheckResult { started: now, ended: now, exit_code: -1, output: error.message };

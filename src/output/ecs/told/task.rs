@@ -52,12 +52,13 @@ pub(in crate::output) fn task(state: &State, account: &Account, task: &Task, wit
     }))
 }
 
-/// That of its service; of a task that belongs to none, what runs here is taken for an instance.
-pub(in crate::output::ecs) fn launch_type<'s>(state: &'s State, task: &Task) -> &'s str {
+/// That of its service, or what it was asked for with; else what runs here is taken for an instance.
+pub(in crate::output::ecs) fn launch_type<'s>(state: &'s State, task: &'s Task) -> &'s str {
     let service = task.service.as_ref().and_then(|member| {
         state.services.get(&ServiceKey { cluster: task.cluster.clone(), name: member.service.clone() })
     });
-    service.map_or("EC2", |service| &service.spec.launch_type)
+    let said = task.launch_type.as_deref();
+    service.map(|service| &*service.spec.launch_type).or(said).unwrap_or("EC2")
 }
 
 fn container(account: &Account, task: &Task, definition: Option<&TaskDefinition>, one: &Container) -> Value {

@@ -21,6 +21,9 @@ const RUN: &str = "com.tgprobe.run";
 const ADDRESS: &str = "com.tgprobe.address";
 const PORTS: &str = "com.tgprobe.ports";
 
+/// Where a container on the engine's network is to listen.
+const ANYWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
 /// Characters of a family, or of a container's name, in what the engine calls a container.
 const NAME_PART: usize = 64;
 
@@ -82,7 +85,9 @@ pub(super) fn configuration(
     }
 
     let mut variables = environment.clone();
-    variables.insert("TGPROBE_TASK_ADDRESS".into(), address.to_string().into());
+    // On a network of its own it has an address that nobody knows yet, and whoever listens on its loopback is not reached.
+    let listen = if blueprint.network_mode == NetworkMode::Bridge { ANYWHERE } else { address };
+    variables.insert("TGPROBE_TASK_ADDRESS".into(), listen.to_string().into());
     let variables: Vec<_> = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
 
     let mut body = json!({

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{end, environment, spec};
+use super::{end, spec};
 use crate::docker::Inspected;
 use crate::engine::ecs::action::{ContainerKey, StartContainer};
 use crate::model::ecs::check::{CheckCommand, ContainerCheck};
 use crate::model::ecs::definition::{
-    Blueprint, ContainerDefinition, DefinitionId, Mount, NetworkMode, PortMapping, Secret, TaskDefinition,
+    Blueprint, ContainerDefinition, DefinitionId, Mount, NetworkMode, PortMapping, TaskDefinition,
 };
 use crate::model::ecs::task::{ContainerOverride, Task};
 use crate::model::tick::Tick;
@@ -129,6 +129,13 @@ fn a_check_is_the_engines_only_where_it_is_trusted_and_with_all_its_fields() {
 }
 
 #[test]
+fn on_the_engines_network_a_container_listens_everywhere() {
+    let container = start(NetworkMode::Bridge, ContainerDefinition::default(), Task::default());
+    let body = body(&container, false);
+    assert_eq!(body["Env"], json!(["A=1", "TGPROBE_TASK_ADDRESS=0.0.0.0"]), "its loopback is its own");
+}
+
+#[test]
 fn a_container_is_known_again_by_its_labels_and_only_by_its_owner() {
     let container = start(NetworkMode::Bridge, ContainerDefinition::default(), Task::default());
     let labels: BTreeMap<Box<str>, Box<str>> =
@@ -199,46 +206,4 @@ fn an_end_tells_its_exit_code_and_what_else_there_is_to_say() {
         let (code, reason) = end(&inspected(json!({ "State": state })));
         assert_eq!((code, reason.as_deref()), expected);
     }
-}
-
-#[test]
-fn variables_come_from_files_the_definition_secrets_and_overrides_in_this_order() {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| -> Box<str> {
-        let path = folder.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path.to_str().unwrap().into()
-    };
-    let pairs = |pairs: &[(&str, &str)]| -> BTreeMap<Box<str>, Box<str>> {
-        pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()
-    };
-    let definition = ContainerDefinition {
-        environment_files: vec![
-            write("a.env", "# c\nFILE=1\nOVER=file\nno\nEQ=a=b\n"),
-            write("b.env", "FILE=2"),
-        ],
-        environment: pairs(&[("OVER", "definition"), ("WHO", "definition")]),
-        secrets: BTreeMap::from([("SECRET".into(), Secret::File(write("s", "hush\n")))]),
-        ..ContainerDefinition::default()
-    };
-    let overrides = BTreeMap::from([(
-        "app".into(),
-        ContainerOverride { environment: pairs(&[("WHO", "caller")]), ..ContainerOverride::default() },
-    )]);
-    let task = Task { overrides, ..Task::default() };
-    let container = start(NetworkMode::Host, definition, task);
-    let expected =
-        [("EQ", "a=b"), ("FILE", "2"), ("OVER", "definition"), ("SECRET", "hush"), ("WHO", "caller")];
-    assert_eq!(environment::resolve(&container.definition, 0, &container.task), Ok(pairs(&expected)));
-
-    let gone = ContainerDefinition {
-        secrets: BTreeMap::from([("S".into(), Secret::Variable("TGPROBE_NOT_THERE".into()))]),
-        ..ContainerDefinition::default()
-    };
-    let container = start(NetworkMode::Host, gone, Task::default());
-    assert_eq!(
-        environment::resolve(&container.definition, 0, &container.task),
-        Err("secret S: the variable TGPROBE_NOT_THERE cannot be used: environment variable not found"
-            .to_owned())
-    );
 }

@@ -15,11 +15,12 @@ use crate::model::ecs::task::Binding;
 use crate::probe::command::{Leader, Program, exit_code, watched};
 use crate::runtime::clock::Clock;
 use crate::runtime::containers::process::folder::{LONGEST_LOG, rotate};
-use crate::runtime::containers::process::proc::{Identity, kill_marked};
+use crate::runtime::containers::process::proc::{Identity, is_of, kill_marked};
 use crate::runtime::containers::{End, Unreachable};
 
-/// How often the length of a log is looked at.
-const LOG_INTERVAL: Duration = Duration::from_secs(10);
+/// The shortest and the longest time from one look at the length of a log to the next. A shell can print a gigabyte a
+/// second.
+const LOOKS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 /// Waits between two looks for what a container has left behind, and how often is looked.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(10);
@@ -129,16 +130,18 @@ impl Container {
 
     /// Follows it until it has ended, kills what it has left behind, and tells of its end then.
     pub(super) async fn follow(self: Arc<Self>, clock: Clock) {
+        let mut pause = LOOKS.0;
         loop {
             tokio::select! {
                 ended = self.leader_ended() => match ended {
                     Ok(()) => break,
                     Err(_) => return,
                 },
-                () = clock.sleep(LOG_INTERVAL) => {
+                () = clock.sleep(pause) => {
                     let log = self.log.clone();
                     // A log that cannot be cut is looked at again; its container is not to suffer for it.
-                    _ = tokio::task::spawn_blocking(move || rotate(&log, LONGEST_LOG)).await;
+                    let cut = tokio::task::spawn_blocking(move || rotate(&log, LONGEST_LOG)).await;
+                    pause = next_look(pause, matches!(cut, Ok(Ok(true))));
                 }
             }
         }
@@ -177,7 +180,8 @@ impl Container {
     async fn sweep(&self, clock: Clock) {
         for _ in 0..SWEEPS {
             let marker = self.marker.clone();
-            let killed = tokio::task::spawn_blocking(move || kill_marked(|_, value| *value == *marker)).await;
+            let wanted = move |name: &str, value: &str| is_of(name, value, &marker);
+            let killed = tokio::task::spawn_blocking(move || kill_marked(wanted)).await;
             if killed.is_ok_and(|killed| killed == 0) {
                 return;
             }
@@ -187,7 +191,33 @@ impl Container {
     }
 }
 
+/// How long to wait for the next look at a log that was too long at the last one, or was not.
+fn next_look(pause: Duration, was_too_long: bool) -> Duration {
+    if was_too_long { (pause / 4).max(LOOKS.0) } else { (pause * 2).min(LOOKS.1) }
+}
+
 fn signal_group(leader: Pid, signal: Signal) {
     // Nobody is left of the group, at worst.
     _ = kill_process_group(leader, signal);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_floods_is_looked_at_more_often() {
+        let mut pause = LOOKS.0;
+        for _ in 0..10 {
+            pause = next_look(pause, false);
+        }
+        assert_eq!(pause, Duration::from_secs(2), "an idle one costs nothing to speak of");
+        let pauses: Vec<_> = (0..4)
+            .map(|_| {
+                pause = next_look(pause, true);
+                pause.as_millis()
+            })
+            .collect();
+        assert_eq!(pauses, [500, 125, 50, 50]);
+    }
 }

@@ -139,12 +139,12 @@ fn read(path: &Path) -> Option<Record> {
     serde_json::from_slice(&bytes).ok()
 }
 
-/// Moves what is in a log that is longer than `longest` to a second file, as much of it as `longest` says. Its container
-/// goes on writing into the first; what it writes at this very moment may be lost.
-pub(super) fn rotate(log: &Path, longest: u64) -> io::Result<()> {
+/// Moves what is in a log that is longer than `longest` to a second file, as much of it as `longest` says, and says
+/// whether it was longer. Its container goes on writing into the first; what it writes at this very moment may be lost.
+pub(super) fn rotate(log: &Path, longest: u64) -> io::Result<bool> {
     let length = log.metadata()?.len();
     if length <= longest {
-        return Ok(());
+        return Ok(false);
     }
     let mut from = File::open(log)?;
     from.seek(SeekFrom::Start(length - longest))?;
@@ -152,7 +152,8 @@ pub(super) fn rotate(log: &Path, longest: u64) -> io::Result<()> {
     old.push(".1");
     let mut to = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(old)?;
     io::copy(&mut from.take(longest), &mut to)?;
-    OpenOptions::new().write(true).open(log)?.set_len(0)
+    OpenOptions::new().write(true).open(log)?.set_len(0)?;
+    Ok(true)
 }
 
 /// The last lines of a log, for people: at most `bytes` of it.
@@ -225,10 +226,10 @@ mod tests {
         let mut log = folder.open_log("t", "app", None).unwrap();
         let path = folder.log_path("t", "app");
         log.write_all(b"0123456789").unwrap();
-        rotate(&path, 10).unwrap();
+        assert!(!rotate(&path, 10).unwrap());
         assert_eq!(fs::read_to_string(&path).unwrap(), "0123456789");
         log.write_all(b"ab").unwrap();
-        rotate(&path, 10).unwrap();
+        assert!(rotate(&path, 10).unwrap());
         log.write_all(b"c").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "c");
         assert_eq!(fs::read_to_string(place.path().join("t/app.log.1")).unwrap(), "23456789ab");

@@ -10,7 +10,7 @@ use crate::runtime::containers::Unreachable;
 use crate::runtime::containers::process::Inner;
 use crate::runtime::containers::process::container::{Container, Known};
 use crate::runtime::containers::process::folder::Record;
-use crate::runtime::containers::process::proc::{CHECK, CONTAINER, all, kill_marked};
+use crate::runtime::containers::process::proc::{CHECK, CONTAINER, all, container_of, kill_marked};
 
 impl Inner {
     /// Every container of ours, running or ended, known before or found now.
@@ -37,7 +37,7 @@ impl Inner {
         // Whoever is being started is neither written down nor known yet.
         let _nobody_starts = self.starting.write().unwrap_or_else(PoisonError::into_inner);
         if !self.swept.swap(true, Ordering::AcqRel) {
-            kill_marked(|name, value| name == CHECK && key(value, &self.owner).is_some());
+            kill_marked(|name, value| name == CHECK && self.key(name, value).is_some());
         }
         let mut found: BTreeMap<ContainerKey, Known> = BTreeMap::new();
         for record in self.folder.records() {
@@ -68,10 +68,15 @@ impl Inner {
             found.insert(key, Known { found: known, marker, log, this_boot: true });
         }
         // Whose main process is gone, and who is not written down either.
-        kill_marked(|_, marker| {
-            key(marker, &self.owner).is_some_and(|key| !own.contains(&key) && !found.contains_key(&key))
+        kill_marked(|name, value| {
+            self.key(name, value).is_some_and(|key| !own.contains(&key) && !found.contains_key(&key))
         });
         found.into_values().filter(|known| !own.contains(&known.found.key)).collect()
+    }
+
+    /// The container of ours that a process with this mark belongs to.
+    fn key(&self, name: &str, value: &str) -> Option<ContainerKey> {
+        key(container_of(name, value)?, &self.owner)
     }
 
     fn known(&self, record: Record) -> Option<Known> {

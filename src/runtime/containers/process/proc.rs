@@ -17,8 +17,19 @@ const LONGEST: u64 = 2 * 1024 * 1024;
 
 /// The variable that marks a container's processes: `OWNER/TASK/INDEX/RUN`.
 pub(super) const CONTAINER: &str = "TGPROBE_CONTAINER";
-/// The variable that marks the processes of a container's check, with the same value.
+/// The variable that marks the processes of a container's check: the same, with `/` and the moment of its start behind.
 pub(super) const CHECK: &str = "TGPROBE_CHECK";
+
+/// Whether the variable `name` with this value marks a process of the container that is marked with `marker`: one of its
+/// own, or of a check.
+pub(super) fn is_of(name: &str, value: &str, marker: &str) -> bool {
+    container_of(name, value) == Some(marker)
+}
+
+/// The mark of the container that a process belongs to, by the name and the value of its own mark.
+pub(super) fn container_of<'a>(name: &str, value: &'a str) -> Option<&'a str> {
+    if name == CHECK { value.rsplit_once('/').map(|(container, _)| container) } else { Some(value) }
+}
 
 /// Names a process for as long as this machine runs: its number, which is given again, and when it was started.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
