@@ -198,6 +198,8 @@ impl Agent {
             for key in state.services.keys() {
                 _ = ecs.delete_service(key, true, now);
             }
+            // Those of the file can be ended by the file alone, and would start other tasks: it wishes for none any more.
+            _ = ecs.apply_file(Vec::new(), now);
             Ok::<_, Infallible>(())
         };
         if self.call(stop).await.is_err() {

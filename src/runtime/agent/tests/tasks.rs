@@ -1,6 +1,7 @@
 //! Tasks from their wish to their end.
 
 use super::*;
+use crate::model::ecs::service::{DeploymentConfiguration, ServiceKey, ServiceSpec};
 
 fn stopped(state: &State) -> bool {
     state.tasks.values().all(|task| task.is_stopped())
@@ -141,5 +142,38 @@ async fn nothing_is_answered_once_the_task_has_ended() {
     let call = house.agent.call(|_, _| Ok::<_, ()>(()));
     assert_eq!(call.await, Err(Unwritten::Stopping));
     assert_eq!(house.agent.file(Vec::new()).await, None);
+    house.stop().await;
+}
+
+/// A service of the file with one task.
+fn of_file(blueprint: Blueprint) -> FileService {
+    let spec = ServiceSpec {
+        key: ServiceKey { cluster: "default".into(), name: "web".into() },
+        definition: DefinitionId { family: blueprint.family.clone(), revision: 0 },
+        desired_count: 1,
+        daemon: false,
+        load_balancers: Vec::new(),
+        deployment: DeploymentConfiguration::of(false),
+        grace_period: Duration::ZERO,
+        launch_type: "EC2".into(),
+        told: Default::default(),
+        tags: BTreeMap::new(),
+        client_token: None,
+        in_file: true,
+    };
+    FileService { spec, blueprint }
+}
+
+#[tokio::test]
+async fn stopping_all_tasks_replaces_none_of_a_service_of_the_file() {
+    let house = House::start();
+    let definition = house.define().await;
+    let blueprint = house.agent.state().definitions[&definition].blueprint.clone();
+    assert_eq!(house.agent.file(vec![of_file(blueprint)]).await, Some(Vec::new()));
+    house.until(|state| state.tasks.values().any(|task| task.last_status == TaskStatus::Running)).await;
+    house.agent.stop_tasks().await;
+    assert!(stopped(&house.agent.state()));
+    assert!(house.containers.running().is_empty());
+    assert_eq!(house.containers.started().len(), 1, "another one was started");
     house.stop().await;
 }
