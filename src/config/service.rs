@@ -78,6 +78,7 @@ fn one(
         deployment,
         grace_period,
         launch_type: "EC2".into(),
+        told: Default::default(),
         tags,
         client_token: None,
         in_file: true,

@@ -177,6 +177,12 @@ fn of_task(state: &State, account: &Account, task: &Task, updated_at: &str) -> V
             }
         }
         fields.insert("updatedAt".to_owned(), updated_at.into());
+        // Streams are open to readers who may not call the ECS API, and variables can be secrets.
+        let overrides = fields.get_mut("overrides").and_then(|all| all.get_mut("containerOverrides"));
+        let overrides = overrides.and_then(Value::as_array_mut);
+        for container in overrides.into_iter().flatten().filter_map(Value::as_object_mut) {
+            container.remove("environment");
+        }
         let containers = fields.get_mut("containers").and_then(Value::as_array_mut);
         for container in containers.into_iter().flatten().filter_map(Value::as_object_mut) {
             container.remove("healthStatus");

@@ -139,14 +139,22 @@ fn bad(message: String) -> Refusal {
     (StatusCode::BAD_REQUEST, "bad_request", message)
 }
 
-/// What is said of a service that does not exist; names those of its cluster that do.
+/// What is said of a service that does not exist; names those of its cluster that do, or the clusters that have one of
+/// its name.
 fn no_service(state: &state::State, key: &ServiceKey) -> Refusal {
+    let elsewhere: Vec<&str> =
+        state.services.keys().filter(|other| other.name == key.name).map(|other| &*other.cluster).collect();
     let all = || state.services.keys().filter(|other| other.cluster == key.cluster);
-    let known: Vec<&str> = all().take(NAMED).map(|other| &*other.name).collect();
-    let more = if all().count() > NAMED { ", …" } else { "" };
-    let there = match known.is_empty() {
-        true => "there are none at all".to_owned(),
-        false => format!("there are: {}{more}", known.join(", ")),
+    let known: Vec<&str> = all().map(|other| &*other.name).collect();
+    let list = |names: &[&str]| {
+        let more = if names.len() > NAMED { ", …" } else { "" };
+        format!("{}{more}", names.iter().take(NAMED).copied().collect::<Vec<_>>().join(", "))
+    };
+    let there = match (&elsewhere[..], &known[..]) {
+        ([], []) if state.services.is_empty() => "there are none at all".to_owned(),
+        ([], []) => "there are none in it".to_owned(),
+        ([], known) => format!("there are: {}", list(known)),
+        (clusters, _) => format!("one of that name is in cluster: {}", list(clusters)),
     };
     let message = format!("There is no service `{}` in cluster `{}`; {there}.", key.name, key.cluster);
     (StatusCode::NOT_FOUND, "service_not_found", message)

@@ -11,6 +11,7 @@
 //! seen, such as a check that fails, is written without waiting for the disk.
 
 mod hands;
+mod log;
 mod lookout;
 mod targets;
 mod turn;

@@ -132,6 +132,32 @@ def test_a_check_of_our_own_is_run_in_a_container_without_one(engine, serve):
     end(engine, "four")
 
 
+def test_a_check_that_cannot_be_killed_is_the_only_one_of_its_container(engine, serve):
+    script = "trap 'exit 0' TERM; while :; do sleep 1 & wait $!; done"
+    engine.run("six", script, Labels=LABELS, User="1234")
+    check = '{ command = "CMD-SHELL,exec sleep 51", interval = "5s", timeout = "2s", retries = 2 }'
+    # Root without the right to signal whom it likes, as anybody else is who may only use the engine's socket.
+    prefix = ["setpriv", "--bounding-set=-kill", "--inh-caps=-kill"]
+    server = serve(watching(engine).rstrip("\n") + f"\nhealth_check = {check}\n", prefix=prefix)
+    said = []
+
+    def twice():
+        one = container(server, "six")
+        if one and one["last_check"] and one["last_check"]["output"] not in said:
+            said.append(one["last_check"]["output"])
+        return len(said) == 2
+
+    eventually(twice, within=60)
+    assert said[0] == (
+        "Health check exceeded timeout (2s) and could not be killed, "
+        "since this program may not send signals to processes of the container"
+    )
+    assert said[1].startswith("The command of an earlier check still runs"), said
+    assert container(server, "six")["health"] == "UNHEALTHY"
+    assert len(engine.processes("six", "sleep 51")) == 1
+    end(engine, "six")
+
+
 def test_while_the_engine_is_gone_all_stays_as_it_was_heard_last(serve, start):
     engine = start(Dockerd)
     port = free_port()

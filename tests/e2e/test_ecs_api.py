@@ -133,6 +133,30 @@ def test_the_same_token_runs_a_task_once(serve):
     assert len(client.list_tasks()["taskArns"]) == 1
 
 
+def test_a_token_is_known_again_once_the_definition_is_gone(serve):
+    client = ecs(serve(with_ecs()).url)
+    definition = register(client, waiting())
+    (first,) = client.run_task(taskDefinition="web", clientToken="once")["tasks"]
+    register(client, waiting())
+    for revision in (definition, "web:2"):
+        client.deregister_task_definition(taskDefinition=revision)
+    (second,) = client.run_task(taskDefinition="web", clientToken="once")["tasks"]
+    assert second["taskArn"] == first["taskArn"]
+
+
+def test_tasks_that_find_no_address_are_told_as_failures(serve):
+    client = ecs(serve(with_ecs(table='\n[ecs]\ntask_addresses = "127.77.0.0/30"\n')).url)
+    definition = register(client, waiting(), networkMode="awsvpc")
+    for count, made in ((3, 2), (1, 0)):
+        told = client.run_task(taskDefinition=definition, count=count, launchType="FARGATE")
+        assert [task["launchType"] for task in told["tasks"]] == ["FARGATE"] * made
+        (failure,) = told["failures"]
+        assert failure["reason"] == "RESOURCE:ENI" and f"1 of {count} tasks" in failure["detail"]
+        assert failure["arn"].startswith(f"{ACCOUNT}:container-instance/default/")
+    assert len(client.list_tasks(launchType="FARGATE")["taskArns"]) == 2
+    assert client.list_tasks(launchType="EC2")["taskArns"] == []
+
+
 def test_why_a_check_fails_is_told_to_every_client(serve):
     server = serve(with_ecs())
     client, aws = ecs(server.url), Ecs(server.url)
@@ -179,6 +203,34 @@ def test_a_service_is_made_updated_and_deleted(serve):
     assert aws.run("wait", "services-inactive", "--services", "web").returncode == 0
     assert client.list_services()["serviceArns"] == []
     assert refused(client.update_service, service="web", desiredCount=1)[0] == "ServiceNotActiveException"
+
+
+def test_what_a_service_was_given_is_read_back(serve):
+    client = ecs(serve(with_ecs()).url)
+    register(client, waiting())
+    network = {"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-1"], "assignPublicIp": "DISABLED"}}
+    given = {
+        "launchType": "FARGATE",
+        "networkConfiguration": network,
+        "platformVersion": "LATEST",
+        "propagateTags": "SERVICE",
+        "enableECSManagedTags": True,
+        "enableExecuteCommand": True,
+        "placementStrategy": [{"type": "spread", "field": "instanceId"}],
+        "availabilityZoneRebalancing": "ENABLED",
+    }
+    client.create_service(serviceName="web", taskDefinition="web", desiredCount=0, **given)
+    client.update_service(service="web", enableExecuteCommand=False, deploymentConfiguration={"maximumPercent": 150})
+    (told,) = client.describe_services(services=["web"])["services"]
+    assert {name: told[name] for name in given} == {**given, "enableExecuteCommand": False}
+    assert len(told["deployments"]) == 1
+    # What was not given is as AWS has it.
+    client.create_service(serviceName="plain", taskDefinition="web", desiredCount=0)
+    (told,) = client.describe_services(services=["plain"])["services"]
+    assert (told["propagateTags"], told["placementStrategy"], told["enableExecuteCommand"]) == ("NONE", [], False)
+    assert "networkConfiguration" not in told
+    long = {"awsvpcConfiguration": {"subnets": ["x" * 20_000]}}
+    assert refused(client.update_service, service="web", networkConfiguration=long)[0] == "InvalidParameterException"
 
 
 def test_a_service_needs_a_group_of_addresses_and_a_port_of_its_task(serve):

@@ -3,6 +3,7 @@
 import sys
 import threading
 import time
+from http.client import HTTPException
 from pathlib import Path
 
 from support.services import Services, definition, in_order
@@ -36,14 +37,19 @@ class Diary:
         self._thread.start()
 
     def _follow(self):
-        try:
-            while True:
-                event = self._stream.next(within=300)
-                if event.data.get("detail-type") == "ECS Task State Change":
-                    task = event.data["detail"]
-                    self.states.setdefault(task["taskArn"], []).append(task["lastStatus"])
-        except (EOFError, OSError, AssertionError):
-            return
+        with self._stream:
+            try:
+                while True:
+                    event = self._stream.next(within=300)
+                    if event.data.get("detail-type") == "ECS Task State Change":
+                        task = event.data["detail"]
+                        self.states.setdefault(task["taskArn"], []).append(task["lastStatus"])
+            except (EOFError, OSError, HTTPException):
+                return
+
+    def stop(self):
+        self._stream.hang_up()
+        self._thread.join(timeout=5)
 
     def of(self, arn):
         """The states of one task, each told once though other things about it changed."""
@@ -58,7 +64,7 @@ def test_a_task_cut_off_from_its_database_is_replaced_after_draining_and_heals_w
         network,
         environment={"PATH": "/usr/local/bin:/usr/bin:/bin"},
     )
-    diary = Diary(server)
+    diary = start(Diary, server)
     ecs = Services(server)
     (web,) = ecs.aws_json("elbv2", "describe-target-groups")["TargetGroups"]
     registered = ecs.register_task_definition(**definition("my-backend-task", BACKEND, networkMode="host"))

@@ -147,7 +147,7 @@ def test_who_has_no_time_for_the_first_check_is_told_so(trial):
 @pytest.mark.parametrize(
     "text, said",
     [
-        ("{", "EOF while parsing"),
+        ("{", "not JSON: EOF while parsing"),
         ("[]", "A task definition must be an object."),
         ('{"family": "web"}', "containerDefinitions"),
     ],

@@ -117,7 +117,7 @@ fn row(container: &Container, wide: bool, last_line: LastLine<'_>) -> Vec<String
 
 /// The last line of a check's output that says something.
 fn last_words(result: &CheckResult) -> Option<String> {
-    result.output.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
+    Some(result.last_words()).filter(|words| !words.is_empty()).map(str::to_owned)
 }
 
 /// A line for each thing that has changed, in AWS's words.

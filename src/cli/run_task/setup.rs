@@ -39,7 +39,8 @@ pub(super) fn read(path: &Path) -> Result<Reading, Trouble> {
     if u64::try_from(bytes.len()).is_ok_and(|length| length > LONGEST) {
         return Err(refused(&format_args!("it is longer than {LONGEST} bytes")));
     }
-    let json: Value = serde_json::from_slice(&bytes).map_err(|error| refused(&error))?;
+    let json: Value =
+        serde_json::from_slice(&bytes).map_err(|error| refused(&format_args!("not JSON: {error}")))?;
     let mut reading = Blueprint::read(&json).map_err(|problems| {
         let lines: Vec<_> = problems.iter().map(|problem| format!("{name}: {problem}")).collect();
         Trouble::usage(lines.join("\nerror: "))

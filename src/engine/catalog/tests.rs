@@ -205,3 +205,30 @@ proptest! {
         prop_assert_eq!(format!("{catalog:?}"), was);
     }
 }
+
+#[test]
+fn what_a_source_has_found_stands_beside_the_rest_and_replaces_what_it_had_found() {
+    let mut catalog = Catalog::default();
+    let found = |ids: &[&str]| {
+        let targets: Vec<_> = ids.iter().map(|id| target(id)).collect();
+        BTreeMap::from([(name("web"), targets)])
+    };
+    // Of a group that is not there yet.
+    assert_eq!(catalog.discover("one", found(&["x"])), [name("web")]);
+    assert_eq!(told(&catalog), None);
+    catalog.apply_file(file(Some(1), &["a"]));
+    catalog.apply(register("b"));
+    assert_eq!(told(&catalog), seen(1, &["a", "b", "x"]));
+    assert_eq!(catalog.discover("two", found(&["y"])), [name("web")]);
+    assert_eq!(catalog.discover("one", found(&["x"])), []);
+    assert_eq!(catalog.discover("one", found(&["z"])), [name("web")]);
+    assert_eq!(told(&catalog), seen(1, &["a", "b", "z", "y"]));
+    assert_eq!(catalog.discover("one", BTreeMap::new()), [name("web")]);
+    assert_eq!(catalog.discover("two", found(&[])), [name("web")]);
+    assert_eq!(told(&catalog), seen(1, &["a", "b"]));
+    catalog.discover("one", found(&["x"]));
+    catalog.apply(deregister("b"));
+    catalog.apply_file(file(None, &[]));
+    catalog.discover("one", BTreeMap::new());
+    assert_eq!(catalog.names(), []);
+}

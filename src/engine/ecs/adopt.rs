@@ -54,6 +54,7 @@ impl Ecs {
             happened: Vec::new(),
         };
         ecs.state.connectivity = Connectivity::Disconnected;
+        ecs.forget_the_future(now);
         let cluster = || Arc::new(Cluster { name: "default".into(), ..Cluster::default() });
         ecs.state.clusters.entry("default".into()).or_insert_with(cluster);
         for (id, mut task) in std::mem::take(&mut ecs.state.tasks) {
@@ -79,6 +80,32 @@ impl Ecs {
         }
         ecs.stopped.make_contiguous().sort();
         ecs
+    }
+
+    /// Makes what was to be waited from begin at `now` where the clock has been set back since: nobody is to wait for as
+    /// long as that was.
+    fn forget_the_future(&mut self, now: Tick) {
+        for service in self.state.services.values_mut() {
+            if service.throttled_until.is_some_and(|until| until > now + self.settings.longest_wait) {
+                Arc::make_mut(service).throttled_until = None;
+            }
+        }
+        for task in self.state.tasks.values_mut().filter(|task| !task.is_stopped()) {
+            let of_containers = task.containers.iter().filter_map(|container| {
+                container.started_at.max(container.last_result().map(|result| result.ended))
+            });
+            if of_containers.chain(task.started_at).all(|at| at <= now) {
+                continue;
+            }
+            let task = Arc::make_mut(task);
+            task.started_at = task.started_at.map(|at| at.min(now));
+            for container in &mut task.containers {
+                container.started_at = container.started_at.map(|at| at.min(now));
+                for result in &mut container.results {
+                    (result.started, result.ended) = (result.started.min(now), result.ended.min(now));
+                }
+            }
+        }
     }
 
     /// What serves the targets of a task of a service, in their order.
@@ -142,6 +169,9 @@ impl Ecs {
             }
         }
         self.link = Link::Up;
+        if !self.state.services.is_empty() {
+            self.schedule_at(now);
+        }
         for stray in strays {
             self.put_away(stray.key, stray.runtime_id, stray.ended.is_some());
         }

@@ -69,6 +69,7 @@ impl Ecs {
         for service in self.state.services.values() {
             used.insert(&service.spec.definition);
             used.extend(&service.last_completed);
+            used.extend(&service.given_up);
             used.extend(service.deployments.iter().map(|deployment| &deployment.definition));
         }
         let idle = self.state.definitions.values().filter(|definition| {

@@ -122,6 +122,7 @@ impl Life<'_> {
         match status {
             TaskStatus::Provisioning => self.enter(TaskStatus::Pending),
             TaskStatus::Pending | TaskStatus::Activating | TaskStatus::Running if unwanted => {
+                self.rest_checks();
                 self.enter(TaskStatus::Deactivating);
             }
             TaskStatus::Pending => self.enter(TaskStatus::Activating),
@@ -140,12 +141,13 @@ impl Life<'_> {
 
     /// Whether its containers are checked in the state it is in.
     pub(super) fn is_checked(&self) -> bool {
-        self.up && self.task.last_status < TaskStatus::Stopping
+        self.up && self.task.is_wanted()
     }
 
-    /// Makes the task's health what its containers' says, while it runs.
+    /// Makes the task's health what its containers' says, while it should run: a task that was stopped for its health
+    /// shows it to the end.
     pub(super) fn roll_up(&mut self) {
-        if self.task.started_at.is_none() || self.task.last_status >= TaskStatus::Stopping {
+        if self.task.started_at.is_none() || !self.task.is_wanted() {
             return;
         }
         let parts = self.task.containers.iter().zip(self.run.definitions());

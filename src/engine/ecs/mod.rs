@@ -39,6 +39,7 @@ use crate::engine::ecs::adopt::Link;
 use crate::engine::ecs::ids::Ids;
 use crate::engine::ecs::life::Life;
 use crate::engine::ecs::run::Run;
+use crate::engine::ecs::services::Glimpse;
 use crate::engine::ecs::tokens::Tokens;
 use crate::model::arn::Account;
 use crate::model::ecs::event::{Happened, What};
@@ -93,7 +94,7 @@ impl Ecs {
         while self.stopped.front().is_some_and(|(at, _)| *at + self.settings.keep_stopped <= now) {
             self.forget_stopped();
         }
-        self.schedule(now);
+        self.schedule_due(now);
     }
 
     /// When [`Ecs::tick`] has something to do next, if nothing happens before.
@@ -137,6 +138,7 @@ impl Ecs {
     /// Has something happen to a task that is not over, and then all that has become possible by it. `None` if there is
     /// no such task.
     fn with<R>(&mut self, id: &str, now: Tick, happens: impl FnOnce(&mut Life<'_>) -> R) -> Option<R> {
+        let before = Glimpse::of(self.state.tasks.get(id)?);
         let mut life = Life {
             task: self.state.tasks.get_mut(id)?,
             run: self.runs.get_mut(id)?,
@@ -149,7 +151,11 @@ impl Ecs {
         };
         let answer = happens(&mut life);
         life.advance();
-        if life.task.is_stopped() {
+        let (stopped, moved) = (life.task.is_stopped(), Glimpse::of(life.task) != before);
+        if moved {
+            self.schedule_at(now);
+        }
+        if stopped {
             self.runs.remove(id);
             self.stopped.push_back((now, id.into()));
             if self.stopped.len() > STOPPED_KEPT {

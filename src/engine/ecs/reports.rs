@@ -9,7 +9,7 @@ use crate::model::ecs::task::Connectivity;
 use crate::model::tick::Tick;
 
 impl Ecs {
-    /// Takes in what has happened.
+    /// Takes in what has happened. What services make of it comes with the next tick, so that many reports cost one look.
     pub fn report(&mut self, report: Report, now: Tick) {
         match report {
             Report::Pulling(key) => self.of(&key, now, |life, _| life.pulled(false)),
@@ -45,7 +45,6 @@ impl Ecs {
             Report::Connectivity(Connectivity::Disconnected) => self.disconnected(now),
             Report::Inventory(found) => self.take_inventory(found, now),
         }
-        self.schedule(now);
     }
 
     /// Has something happen to a container, unless the start it is told of is not its latest one.

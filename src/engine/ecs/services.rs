@@ -1,6 +1,5 @@
 //! Services: how they are made, changed and deleted. What is then done for them is in [`scheduler`].
 
-mod breaker;
 mod capacity;
 mod decide;
 mod deployment;
@@ -28,7 +27,7 @@ use crate::model::ecs::event::ServiceAction;
 use crate::model::ecs::service::{LoadBalancer, Service, ServiceKey, ServiceSpec, ServiceStatus};
 use crate::model::tick::Tick;
 
-pub(super) use memory::Memory;
+pub(super) use memory::{Glimpse, Memory};
 
 /// Services of one cluster, and tasks of one service, as on AWS.
 const MOST: usize = 5_000;
@@ -92,6 +91,7 @@ impl Ecs {
         spec.deployment = update.deployment.unwrap_or(spec.deployment);
         spec.grace_period = update.grace_period.unwrap_or(spec.grace_period);
         spec.load_balancers = update.load_balancers.unwrap_or(spec.load_balancers);
+        spec.told.extend(update.told);
         if changes_revision {
             self.fits(&spec.definition, &spec.load_balancers)?;
         }
@@ -131,6 +131,8 @@ impl Ecs {
             created_at: now,
             deployments: Vec::new(),
             last_completed: None,
+            last_load_balancers: Vec::new(),
+            given_up: None,
             events: VecDeque::new(),
             steady: false,
             failed_starts: 0,

@@ -116,8 +116,9 @@ impl Life<'_> {
             self.end(index, None, Some(reason.into()), false);
             return;
         }
-        self.end(index, None, Some(reason.as_str().into()), false);
+        // Why a task was first told to stop is what stays, and the end of an essential container tells it, too.
         self.stop(StopCode::TaskFailedToStart, &reason, false);
+        self.end(index, None, Some(reason.into()), false);
     }
 
     /// Notes that a container has ended.

@@ -19,13 +19,12 @@ impl Life<'_> {
         if self.awaits_registration() || !drained && !self.run.forced {
             return false;
         }
-        self.rest_checks();
         self.enter(TaskStatus::Stopping);
         true
     }
 
     /// Ends the checks of all its containers: what is stopping has the health it had.
-    fn rest_checks(&mut self) {
+    pub(super) fn rest_checks(&mut self) {
         for index in self.indexes() {
             let key = self.key(index);
             if std::mem::replace(&mut self.track(index).probe, Probe::Rests) == Probe::Out {

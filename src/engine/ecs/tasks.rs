@@ -30,9 +30,8 @@ impl Ecs {
         if self.state.clusters.get(&wish.cluster).is_none_or(|cluster| cluster.inactive) {
             return Err(Refusal::ClusterNotFound);
         }
-        if let Some((same, tasks)) = self.tokens.find(&wish) {
-            let other = || Refusal::Conflict("The client token was used for another request.".to_owned());
-            return if same { Ok(tasks) } else { Err(other()) };
+        if let Some(tasks) = self.made_before(&wish)? {
+            return Ok(tasks);
         }
         let definition = self.definition_of(&wish)?;
         let wanted = usize::try_from(wish.count).unwrap_or(usize::MAX);
@@ -44,6 +43,7 @@ impl Ecs {
             cluster: wish.cluster.clone(),
             group,
             started_by: wish.started_by.clone(),
+            launch_type: wish.launch_type.clone(),
             overrides: wish.overrides.clone(),
             tags: wish.tags.clone(),
             ..Task::default()
@@ -54,8 +54,21 @@ impl Ecs {
         for task in &made {
             self.with(&task.id, now, |_| ());
         }
-        self.schedule(now);
         Ok(made)
+    }
+
+    /// What the same call with the same token made, whatever its definition is found to be by now.
+    ///
+    /// # Errors
+    /// If the token was used for another call.
+    pub fn made_before(&self, wish: &TaskWish) -> Result<Option<Vec<Arc<Task>>>, Refusal> {
+        match self.tokens.find(wish) {
+            Some((true, tasks)) => Ok(Some(tasks)),
+            Some((false, _)) => {
+                Err(Refusal::Conflict("The client token was used for another request.".to_owned()))
+            }
+            None => Ok(None),
+        }
     }
 
     fn definition_of(&self, wish: &TaskWish) -> Result<Arc<TaskDefinition>, Refusal> {
@@ -92,7 +105,6 @@ impl Ecs {
     ) -> Result<Arc<Task>, Refusal> {
         let reason = reason.filter(|reason| !reason.is_empty()).unwrap_or("Task stopped by user");
         self.stop(id, StopCode::UserInitiated, reason, force, now);
-        self.schedule(now);
         let gone = || Refusal::InvalidParameter("The referenced task was not found.".to_owned());
         self.state.tasks.get(id).map(Arc::clone).ok_or_else(gone)
     }

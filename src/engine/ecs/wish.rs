@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde_json::{Map, Value};
+
 use crate::model::ecs::definition::DefinitionId;
 pub use crate::model::ecs::service::FileService;
 use crate::model::ecs::service::{DeploymentConfiguration, LoadBalancer};
@@ -21,6 +23,8 @@ pub struct ServiceUpdate {
     pub grace_period: Option<Duration>,
     /// Its target groups. Others start a deployment.
     pub load_balancers: Option<Vec<LoadBalancer>>,
+    /// Members that are of no effect, as they were given; those that are left out stay.
+    pub told: Map<String, Value>,
     /// Starts a deployment, whatever else has changed.
     pub force_new_deployment: bool,
 }
@@ -32,10 +36,14 @@ pub struct TaskWish {
     pub cluster: Box<str>,
     /// What they are.
     pub definition: DefinitionId,
+    /// What the caller calls that: a family means another revision later on, and is the same wish still.
+    pub named: Box<str>,
     /// How many, 1 to 10.
     pub count: u32,
     /// `family:FAMILY` where nothing is said.
     pub group: Option<Box<str>>,
+    /// `launchType`, of no effect; `EC2` where nothing is said.
+    pub launch_type: Option<Box<str>>,
     /// Who says it started them.
     pub started_by: Option<Box<str>>,
     /// What of the definition is overridden, by container.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::model::description::Origin;
 use crate::model::ecs::definition::{Blueprint, DefinitionId};
@@ -40,6 +41,9 @@ pub struct ServiceSpec {
     pub grace_period: Duration,
     /// `launchType`, as the caller said.
     pub launch_type: Box<str>,
+    /// Members of the ECS API that are of no effect, as they were given.
+    #[serde(default)]
+    pub told: Map<String, Value>,
     /// Its tags.
     pub tags: BTreeMap<Box<str>, Box<str>>,
     /// What it was asked for with, so that the same call makes it once.
@@ -112,6 +116,23 @@ impl Default for CircuitBreaker {
     }
 }
 
+impl CircuitBreaker {
+    /// Failures in a row that give up a deployment of so many tasks, at least 1; `None` where it is off.
+    #[must_use]
+    pub fn limit(&self, desired: u32) -> Option<u32> {
+        let share = |percent| {
+            let exact = (u64::from(desired) * u64::from(percent)).div_ceil(100);
+            u32::try_from(exact).unwrap_or(u32::MAX)
+        };
+        self.enable.then(|| match self.threshold {
+            Threshold::BoundedPercent(percent) => share(percent).clamp(3, 200),
+            // Nothing has failed before the first task has.
+            Threshold::UnboundedPercent(percent) => share(percent).max(1),
+            Threshold::Count(count) => count.max(1),
+        })
+    }
+}
+
 /// `thresholdConfiguration`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub enum Threshold {
@@ -145,6 +166,12 @@ pub struct Service {
     pub deployments: Vec<Deployment>,
     /// What the last completed deployment ran, for a rollback.
     pub last_completed: Option<DefinitionId>,
+    /// The target groups it was reached by.
+    #[serde(default)]
+    pub last_load_balancers: Vec<LoadBalancer>,
+    /// What was given up last and gone back from, so that the file does not have it tried over and over.
+    #[serde(default)]
+    pub given_up: Option<DefinitionId>,
     /// Its messages, the newest first, at most [`EVENTS_KEPT`].
     pub events: VecDeque<ServiceEvent>,
     /// Whether it was in a steady state when it was last looked at.
@@ -241,4 +268,31 @@ pub struct ServiceEvent {
     pub created_at: Tick,
     /// What, in AWS's words.
     pub message: Box<str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_threshold_is_of_the_desired_count_or_a_count() {
+        for (kind, desired, expected) in [
+            (Threshold::BoundedPercent(50), 1, 3),
+            (Threshold::BoundedPercent(50), 6, 3),
+            (Threshold::BoundedPercent(50), 25, 13),
+            (Threshold::BoundedPercent(50), 400, 200),
+            (Threshold::BoundedPercent(50), 5_000, 200),
+            (Threshold::UnboundedPercent(50), 1, 1),
+            (Threshold::UnboundedPercent(50), 25, 13),
+            (Threshold::UnboundedPercent(50), 5_000, 2_500),
+            (Threshold::UnboundedPercent(50), 0, 1),
+            (Threshold::Count(7), 1_000, 7),
+            (Threshold::Count(0), 4, 1),
+        ] {
+            let mut breaker = CircuitBreaker { enable: true, threshold: kind, ..CircuitBreaker::default() };
+            assert_eq!(breaker.limit(desired), Some(expected), "{kind:?} of {desired}");
+            breaker.enable = false;
+            assert_eq!(breaker.limit(desired), None);
+        }
+    }
 }

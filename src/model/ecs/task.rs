@@ -179,6 +179,9 @@ pub struct Task {
     pub group: Box<str>,
     /// The deployment's id for a task of a service, or what the caller said.
     pub started_by: Option<Box<str>>,
+    /// What the caller said, of no effect; of a task of a service, the service says it.
+    #[serde(default)]
+    pub launch_type: Option<Box<str>>,
     /// The service it belongs to, and the deployment.
     pub service: Option<Membership>,
     /// What of its definition is overridden, by container.

@@ -7,6 +7,7 @@ mod action;
 mod clusters;
 mod definitions;
 mod deployment;
+mod echo;
 pub mod error;
 pub mod input;
 mod instances;

@@ -15,7 +15,7 @@ use crate::output::ecs::error::ApiError;
 use crate::output::ecs::input::{Input, broken};
 use crate::output::ecs::lookup::{self, arn_of, cluster_of, includes, missing};
 use crate::output::ecs::paging::Page;
-use crate::output::ecs::{tags, told};
+use crate::output::ecs::{echo, tags, told};
 use crate::runtime::agent::ServiceUpdate;
 
 /// Services of one call at most.
@@ -100,6 +100,7 @@ pub(super) fn create(asked: &Asked<'_>) -> Result<Decision, ApiError> {
         deployment: wanted,
         grace_period: grace_period(input)?.unwrap_or_default(),
         launch_type: input.word("launchType", LAUNCH_TYPES)?.unwrap_or("EC2").into(),
+        told: echo::read(input)?,
         tags: tags::read(input)?,
         client_token: client_token(input, 36)?,
         in_file: false,
@@ -149,6 +150,7 @@ pub(super) fn update(asked: &Asked<'_>) -> Result<Decision, ApiError> {
         deployment: None,
         grace_period: grace_period(input)?,
         load_balancers,
+        told: echo::read(input)?,
         force_new_deployment: input.flag("forceNewDeployment")?,
     };
     Ok(Box::new(move |ecs, now| {

@@ -15,7 +15,7 @@ use crate::output::ecs::lookup::{self, arn_of, cluster_of, includes, missing};
 use crate::output::ecs::paging::Page;
 use crate::output::ecs::services::{LAUNCH_TYPES, client_token};
 use crate::output::ecs::{instances, tags, told};
-use crate::runtime::agent::TaskWish;
+use crate::runtime::agent::{Ecs, TaskWish};
 
 /// Tasks of one call that describes them, at most.
 const TASKS: usize = 100;
@@ -34,10 +34,11 @@ pub(super) fn run(asked: &Asked<'_>) -> Result<Decision, ApiError> {
     ])?;
     let cluster: Box<str> = cluster_of(asked, &asked.state())?.into();
     let text = input.required("taskDefinition", "TaskDefinition can not be blank.")?.to_owned();
-    input.word("launchType", LAUNCH_TYPES)?;
     let wish = TaskWish {
         cluster,
         definition: Default::default(),
+        named: text.as_str().into(),
+        launch_type: input.word("launchType", LAUNCH_TYPES)?.map(Box::from),
         count: input.number("count", &(1..=10))?.unwrap_or(1),
         group: group(input)?,
         started_by: started_by(input)?,
@@ -47,17 +48,39 @@ pub(super) fn run(asked: &Asked<'_>) -> Result<Decision, ApiError> {
     };
     Ok(Box::new(move |ecs, now| {
         let (state, account) = (ecs.state(), ecs.account());
+        let (count, cluster) = (wish.count, wish.cluster.clone());
+        // First of all: a definition can be gone, and what runs containers out of reach, when a call is made again.
+        if let Some(tasks) = ecs.made_before(&wish)? {
+            return Ok(ran(ecs, &cluster, &tasks, count));
+        }
         let definition = Arc::clone(lookup::runnable(state, account, &text)?);
         of_the_definition(&wish.overrides, &definition)?;
         // Before it was reached for the first time, as right after the start, tasks wait for it.
         if state.connectivity == Connectivity::Disconnected && state.connectivity_at.is_some() {
-            let arn = instances::arn(account, &wish.cluster);
+            let arn = instances::arn(account, &cluster);
             return Ok(json!({ "tasks": [], "failures": [{ "arn": arn, "reason": "AGENT" }] }));
         }
         let tasks = ecs.run_task(TaskWish { definition: definition.id.clone(), ..wish }, now)?;
-        let tell = |task: &Arc<Task>| told::task(ecs.state(), ecs.account(), task, true);
-        Ok(json!({ "tasks": tasks.iter().map(tell).collect::<Value>(), "failures": [] }))
+        Ok(ran(ecs, &cluster, &tasks, count))
     }))
+}
+
+/// The answer of `RunTask` where `wanted` tasks were asked for. Some are not made where no address is left for them.
+fn ran(ecs: &Ecs, cluster: &str, tasks: &[Arc<Task>], wanted: u32) -> Value {
+    let (state, account) = (ecs.state(), ecs.account());
+    let missing = usize::try_from(wanted).unwrap_or(usize::MAX).saturating_sub(tasks.len());
+    let failure = (missing > 0).then(|| {
+        json!({
+            "arn": instances::arn(account, cluster),
+            "reason": "RESOURCE:ENI",
+            "detail": format!("{missing} of {wanted} tasks were not made: no address of `task_addresses` is free."),
+        })
+    });
+    let tell = |task: &Arc<Task>| told::task(state, account, task, true);
+    json!({
+        "tasks": tasks.iter().map(tell).collect::<Value>(),
+        "failures": failure.into_iter().collect::<Value>(),
+    })
 }
 
 /// `service:` begins the groups of services, whose tasks nobody else can run.

@@ -8,7 +8,7 @@ use super::*;
 use crate::model::ecs::definition::DefinitionId;
 use crate::model::ecs::health::HealthStatus;
 use crate::model::ecs::task::{
-    Binding, Container, ContainerStatus, DesiredStatus, Membership, StopCode, TaskStatus,
+    Binding, Container, ContainerOverride, ContainerStatus, DesiredStatus, Membership, StopCode, TaskStatus,
 };
 use crate::model::tick::Tick;
 
@@ -72,7 +72,10 @@ fn a_task_is_told_as_aws_does_and_without_its_health() {
         "region": "us-east-1",
         "resources": [arn],
     });
-    let mut event = told(What::Task(Arc::new(stopped())));
+    let environment = [("PASSWORD".into(), "hidden".into())].into();
+    let changed = ContainerOverride { command: None, environment };
+    let overrides = [("app".into(), changed)].into();
+    let mut event = told(What::Task(Arc::new(Task { overrides, ..stopped() })));
     let detail = event["detail"].take();
     event.as_object_mut().unwrap().remove("detail");
     assert_eq!(event, expected);
@@ -95,7 +98,9 @@ fn a_task_is_told_as_aws_does_and_without_its_health() {
         (&container["name"], &container["exitCode"], &detail["version"]),
         (&json!("app"), &json!(137), &json!(5))
     );
-    assert!(!detail.to_string().contains("healthStatus"), "{detail}");
+    for untold in ["healthStatus", "hidden"] {
+        assert!(!detail.to_string().contains(untold), "{detail}");
+    }
     // All moments are texts, and no member that is not there is told.
     let texts = |fields: &Value| {
         let fields = fields.as_object().unwrap();

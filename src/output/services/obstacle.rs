@@ -1,23 +1,16 @@
 //! What keeps a task from counting as healthy, and a service from being steady (docs/api.md, "Services").
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
 
 use crate::model::ecs::definition::ContainerDefinition;
 use crate::model::ecs::health::{CheckResult, HealthStatus};
-use crate::model::ecs::service::{
-    CircuitBreaker, Deployment, RolloutState, Service, ServiceStatus, Threshold,
-};
+use crate::model::ecs::service::{Deployment, RolloutState, Service, ServiceStatus};
 use crate::model::ecs::state::State;
 use crate::model::ecs::task::{Connectivity, Container, Registration, Task, TaskStatus, TaskTarget};
 use crate::model::health;
 use crate::model::target::TargetDescription;
 use crate::model::tick::Tick;
 use crate::output::json::time;
-
-/// Characters of a check's output that go into a sentence; the rest is with the check.
-const SHOWN: usize = 160;
 
 /// One thing a task waits for.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -98,17 +91,13 @@ fn sick(container: &Container) -> Obstacle {
     Obstacle::of_container(container, format!("container {} is {}{last}", container.name, container.health))
 }
 
-/// A check's exit code and the beginning of what it said, on one line.
+/// A check's exit code and the gist of what it said.
 fn said(result: &CheckResult) -> String {
-    let words = result.output.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut text = format!(": exit code {}", result.exit_code);
-    if !words.is_empty() {
-        let cut: String = words.chars().take(SHOWN).collect();
-        let more = if cut.len() < words.len() { "…" } else { "" };
-        // Writing to a `String` cannot fail.
-        _ = write!(text, ", {cut}{more}");
+    let code = result.exit_code;
+    match result.gist() {
+        gist if gist.is_empty() => format!(": exit code {code}"),
+        gist => format!(": exit code {code}, {gist}"),
     }
-    text
 }
 
 fn missing(target: &TaskTarget) -> Option<Obstacle> {
@@ -171,26 +160,12 @@ pub fn of_service(state: &State, service: &Service, now: Tick) -> Vec<String> {
 /// How near its circuit breaker a deployment is, where it has failed at all.
 fn failures(service: &Service, deployment: &Deployment) -> Option<String> {
     let failed = deployment.failed_tasks;
-    let most = limit(&service.spec.deployment.circuit_breaker, deployment.desired_count);
+    let most = service.spec.deployment.circuit_breaker.limit(deployment.desired_count);
     match most {
         _ if failed == 0 => None,
         Some(most) => Some(format!("{failed} of {most} failures at which the circuit breaker trips")),
         None => Some(format!("{failed} tasks in a row have failed, and there is no circuit breaker")),
     }
-}
-
-/// Failures in a row that trip the circuit breaker (docs/semantics.md, "Circuit breaker"); `None` where it is off.
-#[must_use]
-pub fn limit(breaker: &CircuitBreaker, desired: u32) -> Option<u32> {
-    let share = |percent: u32| {
-        let tasks = u64::from(desired).saturating_mul(percent.into()).div_ceil(100);
-        u32::try_from(tasks).unwrap_or(u32::MAX)
-    };
-    breaker.enable.then(|| match breaker.threshold {
-        Threshold::BoundedPercent(percent) => share(percent).clamp(3, 200),
-        Threshold::UnboundedPercent(percent) => share(percent),
-        Threshold::Count(count) => count,
-    })
 }
 
 /// The tasks of a deployment.

@@ -11,7 +11,7 @@ use crate::model::ecs::state::State;
 use crate::model::ecs::task::{self, TaskStatus};
 use crate::model::tick::Tick;
 use crate::output::json::time;
-use crate::output::services::obstacle::{self, group_name, limit, of_deployment};
+use crate::output::services::obstacle::{self, group_name, of_deployment};
 use crate::output::services::task::{Task, task};
 
 /// Stopped tasks shown with a service: the latest ones, since a service that fails may have had very many.
@@ -205,7 +205,7 @@ fn deployments(state: &State, service: &service::Service) -> Vec<Deployment> {
             pending_count: counts.pending,
             healthy_count: counts.healthy,
             failed_tasks: one.failed_tasks,
-            failure_limit: limit(&service.spec.deployment.circuit_breaker, one.desired_count),
+            failure_limit: service.spec.deployment.circuit_breaker.limit(one.desired_count),
             rollout_state: one.rollout.as_str(),
             rollout_state_reason: one.rollout_reason.to_string(),
             rolls_back: one.rolls_back.as_deref().map(str::to_owned),

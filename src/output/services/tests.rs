@@ -9,7 +9,7 @@ use super::*;
 use crate::model::arn::Account;
 use crate::model::ecs::health::{CheckResult, HealthStatus};
 use crate::model::ecs::service as model;
-use crate::model::ecs::service::{CircuitBreaker, RolloutState, Threshold};
+use crate::model::ecs::service::RolloutState;
 use crate::model::ecs::task as model_task;
 use crate::model::ecs::task::{Connectivity, Membership, Registration, TaskStatus};
 use crate::model::tick::Tick;
@@ -120,24 +120,6 @@ fn a_service_says_what_holds_it_up() {
     service.deployments[0].failed_tasks = 0;
     service.deployments[0].rollout = RolloutState::Completed;
     assert_eq!(obstacle::of_service(&healthy(), &service, Tick(70_000)), [""; 0], "the wait is over");
-}
-
-#[test]
-fn a_circuit_breaker_trips_at_a_share_within_bounds_or_at_a_count() {
-    let limit = |threshold, desired| {
-        let breaker = CircuitBreaker { enable: true, threshold, ..CircuitBreaker::default() };
-        obstacle::limit(&breaker, desired)
-    };
-    for (threshold, desired, most) in [
-        (Threshold::BoundedPercent(50), 1, 3),
-        (Threshold::BoundedPercent(50), 25, 13),
-        (Threshold::BoundedPercent(50), 1_000, 200),
-        (Threshold::UnboundedPercent(50), 1_000, 500),
-        (Threshold::Count(7), 1, 7),
-    ] {
-        assert_eq!(limit(threshold, desired), Some(most), "{threshold:?} of {desired}");
-    }
-    assert_eq!(obstacle::limit(&CircuitBreaker::default(), 1), None);
 }
 
 #[test]

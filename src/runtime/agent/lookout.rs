@@ -49,9 +49,13 @@ pub(super) fn news(
         snapshot.groups.values().map(|listing| (&*listing.group.description.arn, listing)).collect();
     let mut news = Vec::new();
     for task in watched {
-        let stands = task.targets.iter().filter(|target| stands(target));
-        let seen: Vec<TargetSeen> = stands.map(|target| look(&snapshot, &by_arn, target)).collect();
-        if known.get(&task.id) != Some(&seen) {
+        let standing: Vec<&TaskTarget> = task.targets.iter().filter(|target| stands(target)).collect();
+        let seen: Vec<TargetSeen> = standing.iter().map(|target| look(&snapshot, &by_arn, target)).collect();
+        // One that somebody else took out of its group before it was to drain is waited for until this is told.
+        let mut pairs = standing.iter().zip(&seen);
+        let awaited = pairs
+            .any(|(target, seen)| target.registration == Registration::Draining && seen.health.is_none());
+        if awaited || known.get(&task.id) != Some(&seen) {
             known.insert(task.id.clone(), seen.clone());
             news.push((task.id.clone(), seen));
         }

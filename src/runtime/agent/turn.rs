@@ -16,7 +16,7 @@ use crate::model::ecs::task::Connectivity;
 use crate::model::tick::Tick;
 use crate::runtime::agent::hands::{Hands, Told};
 use crate::runtime::agent::targets::{self, Answer, Order};
-use crate::runtime::agent::{Ask, EcsKeeper, lookout};
+use crate::runtime::agent::{Ask, EcsKeeper, log, lookout};
 use crate::runtime::containers::Runtime;
 use crate::runtime::staged::Done;
 use crate::runtime::view::View;
@@ -310,6 +310,7 @@ impl<R: Runtime, K: EcsKeeper> Task<R, K> {
             self.view.ecs_stats.retain(&self.shown);
         }
         for happened in self.happened.drain(..) {
+            log::write(&happened.what);
             self.view.journal.record_ecs(happened);
         }
     }

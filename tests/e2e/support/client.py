@@ -4,6 +4,7 @@ import ctypes
 import http.client
 import json
 import os
+import socket
 import threading
 import time
 
@@ -113,6 +114,10 @@ class Stream:
     def __exit__(self, *_):
         self._response.close()
         self._connection.close()
+
+    def hang_up(self):
+        """Ends the stream for the thread that reads it, which may be another one."""
+        self._socket.shutdown(socket.SHUT_RDWR)
 
     def next(self, within=10):
         """The next event; comments that keep the connection alive are passed over."""

@@ -154,6 +154,19 @@ class Dockerd:
         self.ask("POST", f"/exec/{made}/start", {"Detach": False})
         assert self.ask("GET", f"/exec/{made}/json")["ExitCode"] == 0
 
+    def processes(self, name, words):
+        """The command lines in a container that have these words."""
+        identity, found = self.inspect(name)["Id"], []
+        for process in glob.glob("/proc/[0-9]*"):
+            try:
+                line = Path(process, "cmdline").read_text(errors="replace").replace("\0", " ")
+                if words in line and identity in Path(process, "cgroup").read_text():
+                    found.append(line)
+            except OSError:
+                # It has ended meanwhile.
+                pass
+        return found
+
     def stop(self):
         """Ends it with all its containers."""
         try:

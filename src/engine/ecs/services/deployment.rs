@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::engine::ecs::Ecs;
-use crate::engine::ecs::services::{breaker, message};
+use crate::engine::ecs::services::message;
 use crate::model::ecs::event::{ServiceAction, What};
 use crate::model::ecs::service::{Deployment, EVENTS_KEPT, RolloutState, Service, ServiceEvent};
 use crate::model::ecs::task::{Task, TaskStatus};
@@ -17,6 +17,12 @@ impl Ecs {
         rolls_back: Option<Box<str>>,
         now: Tick,
     ) {
+        // What never had a task would otherwise pile up while nothing can be started. The newest may be shown for a while.
+        let newest = service.deployments.first().map(|newest| newest.id.clone());
+        service.deployments.retain(|older| {
+            let mine = |task: &Arc<Task>| is_of(task, &older.id) && task.is_wanted();
+            Some(&older.id) == newest.as_ref() || self.state.tasks_of(&service.spec.key).any(mine)
+        });
         for older in &mut service.deployments {
             let runs = |task: &&Arc<Task>| is_running_of(task, &older.id);
             let running = self.state.tasks_of(&service.spec.key).filter(runs).count();
@@ -60,12 +66,9 @@ impl Ecs {
             self.tell_deployment(service, now);
             return;
         };
-        // What the last completed deployment was reached at, where it is still there to say so.
-        let older = service.deployments.iter().skip(1).find(|older| older.definition == last);
-        if let Some(balancers) = older.map(|older| older.load_balancers.clone()) {
-            service.spec.load_balancers = balancers;
-        }
-        service.spec.definition = last;
+        let given_up = std::mem::replace(&mut service.spec.definition, last);
+        service.given_up = Some(given_up);
+        service.spec.load_balancers.clone_from(&service.last_load_balancers);
         let told = self.happened.len();
         self.begin_deployment(service, Some(failed.clone()), now);
         let back = service.deployments[0].id.clone();
@@ -90,6 +93,7 @@ impl Ecs {
         newest.updated_at = now;
         newest.rollout_reason = format!("ECS deployment {} completed.", newest.id).into();
         service.last_completed = Some(newest.definition.clone());
+        service.last_load_balancers.clone_from(&newest.load_balancers);
         let text = message::completed(&service.spec.key.name, &newest.id);
         self.tell_deployment(service, now);
         self.say(service, text, now);
@@ -129,13 +133,16 @@ impl Ecs {
 
 /// Whether too many tasks of the newest deployment have failed in a row.
 pub(super) fn is_broken(service: &Service) -> bool {
-    let limit = breaker::threshold(&service.spec.deployment.circuit_breaker, service.spec.desired_count);
+    let limit = service.spec.deployment.circuit_breaker.limit(service.spec.desired_count);
     let newest = service.deployments.first();
     let newest = newest.filter(|newest| newest.rollout == RolloutState::InProgress);
     newest.zip(limit).is_some_and(|(newest, limit)| newest.failed_tasks >= limit)
 }
 
+fn is_of(task: &Task, deployment: &str) -> bool {
+    task.service.as_ref().is_some_and(|member| *member.deployment == *deployment)
+}
+
 fn is_running_of(task: &Task, deployment: &str) -> bool {
-    let member = task.service.as_ref().is_some_and(|member| *member.deployment == *deployment);
-    member && task.is_wanted() && task.last_status == TaskStatus::Running
+    is_of(task, deployment) && task.is_wanted() && task.last_status == TaskStatus::Running
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::engine::ecs::services::{countable, one_daemon};
 use crate::engine::ecs::wish::FileService;
 use crate::engine::ecs::{Ecs, Tags};
-use crate::model::ecs::service::{ServiceKey, ServiceStatus};
+use crate::model::ecs::service::{ServiceKey, ServiceSpec, ServiceStatus};
 use crate::model::tick::Tick;
 
 impl Ecs {
@@ -21,6 +21,19 @@ impl Ecs {
             self.end_service(&key, now);
         }
         services.into_iter().filter_map(|file| self.apply(file, now).err()).collect()
+    }
+
+    /// Where the circuit breaker went back from what the file wants, the service stays where it is until the file wants
+    /// something else: a restart of this program is no reason to try again what failed.
+    fn without_what_was_given_up(&self, mut spec: ServiceSpec) -> ServiceSpec {
+        let there = self.state.services.get(&spec.key);
+        let active = there.filter(|service| service.status == ServiceStatus::Active);
+        let given_up = active.filter(|service| service.given_up.as_ref() == Some(&spec.definition));
+        if let Some(service) = given_up {
+            spec.definition = service.spec.definition.clone();
+            spec.load_balancers.clone_from(&service.spec.load_balancers);
+        }
+        spec
     }
 
     fn apply(&mut self, file: FileService, now: Tick) -> Result<(), String> {
@@ -49,7 +62,7 @@ impl Ecs {
             }
         };
         spec.in_file = true;
-        let spec = one_daemon(spec);
+        let spec = self.without_what_was_given_up(one_daemon(spec));
         self.fits(&spec.definition, &spec.load_balancers)
             .and_then(|()| countable(spec.desired_count))
             .map_err(|why| format!("service {name:?} of the file: {why}"))?;

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::engine::ecs::services::facts::{Facts, Standing};
+use crate::model::ecs::health::HealthStatus;
 use crate::model::ecs::service::ServiceKey;
-use crate::model::ecs::task::{Registration, StopCode, Task, TaskId};
+use crate::model::ecs::task::{Registration, StopCode, Task, TaskId, TaskStatus, TaskTarget};
 use crate::model::tick::Tick;
 
 /// What the scheduler remembers. A copy shares what it holds with the original.
@@ -16,11 +17,31 @@ use crate::model::tick::Tick;
 pub(in crate::engine::ecs) struct Memory {
     /// When there is something to do next, if nothing happens before.
     pub(super) due: Option<Tick>,
+    /// When services were last looked at.
+    pub(super) looked_at: Tick,
     /// Whether what was there at the start has been taken in.
     pub(super) primed: bool,
     tasks: Arc<BTreeMap<TaskId, Seen>>,
     /// Unhealthy tasks that were stopped and whose replacements have not been started yet.
     owed: Arc<BTreeMap<ServiceKey, usize>>,
+}
+
+/// What of a task its service goes by: while it stays so, nothing is to be done for the service.
+#[derive(Debug, Eq, PartialEq)]
+pub(in crate::engine::ecs) struct Glimpse {
+    status: TaskStatus,
+    wanted: bool,
+    health: HealthStatus,
+    targets: Vec<TaskTarget>,
+}
+
+impl Glimpse {
+    /// Of a task as it is; `None` if it has no service.
+    pub(in crate::engine::ecs) fn of(task: &Task) -> Option<Self> {
+        task.service.as_ref()?;
+        let (status, wanted, health) = (task.last_status, task.is_wanted(), task.health);
+        Some(Self { status, wanted, health, targets: task.targets.clone() })
+    }
 }
 
 /// What has been seen of a task.

@@ -24,6 +24,7 @@ pub(super) fn spec(desired_count: u32) -> ServiceSpec {
         },
         grace_period: Duration::ZERO,
         launch_type: "EC2".into(),
+        told: Default::default(),
         tags: BTreeMap::new(),
         client_token: None,
         in_file: false,

@@ -17,19 +17,24 @@ use crate::model::tick::Tick;
 const LOOKS: usize = 8;
 
 impl Ecs {
-    /// Does what is due for all services. While what runs containers is unreachable, and until it has said what runs, nothing is: no task is started,
-    /// stopped or replaced for what nobody can know.
-    pub(in crate::engine::ecs) fn schedule(&mut self, now: Tick) {
-        if self.link != Link::Up {
-            return;
+    /// Looks at all services if something has happened that one of them goes by, or if it is time to.
+    pub(in crate::engine::ecs) fn schedule_due(&mut self, now: Tick) {
+        if self.next_schedule().is_some_and(|due| due <= now) {
+            self.schedule(now);
         }
+    }
+
+    /// Does what is due for all services. While what runs containers is unreachable, and until it has said what runs, nothing
+    /// is: no task is started, stopped or replaced for what nobody can know.
+    fn schedule(&mut self, now: Tick) {
         let mut memory = std::mem::take(&mut self.scheduler);
+        let before = std::mem::replace(&mut memory.looked_at, now);
         memory.due = None;
         if !memory.primed {
             self.prime(&mut memory, now);
         }
         let mut members: BTreeMap<ServiceKey, Vec<TaskId>> = BTreeMap::new();
-        for task in self.state.tasks.values() {
+        for task in self.lately(before) {
             if let Some(key) = key_of(task) {
                 members.entry(key).or_default().push(task.id.clone());
             }
@@ -43,20 +48,30 @@ impl Ecs {
                     memory.wake(now + super::throttle::BETWEEN_STARTS);
                     break;
                 }
-                tasks = self.state.tasks_of(&key).map(|task| task.id.clone()).collect();
+                let mine = self.lately(before).filter(|task| is_of(task, &key));
+                tasks = mine.map(|task| task.id.clone()).collect();
             }
         }
         memory.forget(&self.state.tasks);
         self.scheduler = memory;
     }
 
-    /// When [`Ecs::schedule`] has something to do next, if nothing happens before.
+    /// Tasks that are not over, and those that have ended since `before` or so shortly before that the next start still
+    /// counts from theirs. Those that ended earlier have nothing new to say, and may be thousands.
+    pub(super) fn lately(&self, before: Tick) -> impl Iterator<Item = &Arc<Task>> {
+        let ended = self.stopped.iter().rev();
+        let ended = ended.take_while(move |(at, _)| *at + super::throttle::BETWEEN_STARTS >= before);
+        let ids = self.runs.keys().chain(ended.map(|(_, id)| id));
+        ids.filter_map(|id| self.state.tasks.get(id))
+    }
+
+    /// When [`Ecs::schedule_due`] has something to do next, if nothing happens before.
     pub(in crate::engine::ecs) fn next_schedule(&self) -> Option<Tick> {
         self.scheduler.due.filter(|_| self.link == Link::Up)
     }
 
     /// Has services looked at soon, because of what was wished of one.
-    pub(super) fn schedule_at(&mut self, now: Tick) {
+    pub(in crate::engine::ecs) fn schedule_at(&mut self, now: Tick) {
         self.scheduler.wake(now);
     }
 
@@ -97,6 +112,12 @@ impl Ecs {
             }
         }
     }
+}
+
+/// Whether a task belongs to this service.
+fn is_of(task: &Task, key: &ServiceKey) -> bool {
+    let name = task.service.as_ref().map(|member| &member.service);
+    task.cluster == key.cluster && name == Some(&key.name)
 }
 
 /// The service a task belongs to.

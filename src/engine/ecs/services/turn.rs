@@ -184,10 +184,13 @@ impl<'a> Turn<'a> {
         let solves = |message: &str| *message == *steady || solutions.iter().any(|it| message.contains(it));
         let mut since = self.service.events.iter().take_while(|event| !solves(&event.message));
         let last = since.find(|event| *event.message == *text);
-        if last.is_some_and(|last| self.now.since(last.created_at) < SAID_AGAIN_AFTER) {
+        let again = last.map(|last| last.created_at + SAID_AGAIN_AFTER);
+        if let Some(again) = again.filter(|again| self.now < *again) {
+            self.memory.wake(again);
             return;
         }
         self.say(text);
+        self.memory.wake(self.now + SAID_AGAIN_AFTER);
         if let Some(action) = action {
             self.ecs.tell_action(&self.service, action, reason, self.now);
         }
@@ -262,6 +265,8 @@ impl<'a> Turn<'a> {
     /// Whether tasks may be started now; if not, asks for a look when they may.
     fn may_start(&mut self, tasks: &[TaskId]) -> bool {
         let made = tasks.iter().filter_map(|id| self.ecs.state.tasks.get(id)).map(|task| task.created_at);
+        // One that was made in the future was made before the clock was set back.
+        let made = made.filter(|made| *made <= self.now);
         let floor = made.max().map(|last| last + throttle::BETWEEN_STARTS);
         let from = floor.max(self.service.throttled_until).filter(|from| self.now < *from);
         if let Some(from) = from {
@@ -290,7 +295,10 @@ impl<'a> Turn<'a> {
                         replacing += usize::from(replaces);
                         started.push(id);
                     }
-                    Err(reason) => refused = Some(reason),
+                    Err(reason) => {
+                        refused = Some(reason);
+                        break;
+                    }
                 }
             }
         }

@@ -114,6 +114,20 @@ fn a_container_that_cannot_start_fails_the_task_in_awss_words() {
 }
 
 #[test]
+fn an_essential_container_that_cannot_start_is_no_container_that_exited() {
+    let mut world = World::new();
+    let id = world.run(vec![container("web")]);
+    let error = StartError { kind: StartErrorKind::CannotStart, message: "no such file".into() };
+    world.report(Report::NotStarted(world.key(&id, "web"), error));
+    let task = world.task(&id);
+    let reason = "CannotStartContainerError: no such file";
+    assert_eq!(task.stop_code, Some(StopCode::TaskFailedToStart));
+    assert_eq!(task.stopped_reason.as_deref(), Some(reason));
+    assert_eq!(task.containers[0].reason.as_deref(), Some(reason));
+    assert_eq!(task.last_status, TaskStatus::Stopped);
+}
+
+#[test]
 fn why_a_task_was_first_told_to_stop_is_what_stays() {
     let mut world = World::new();
     let id = world.run(vec![container("web")]);

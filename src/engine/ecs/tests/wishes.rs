@@ -69,6 +69,42 @@ fn the_same_call_with_the_same_token_makes_tasks_once() {
 }
 
 #[test]
+fn a_call_that_could_make_nothing_may_be_made_again() {
+    let task_addresses = (Ipv4Addr::new(127, 0, 9, 9), 32);
+    let mut world = World::of(State::default(), Settings { task_addresses, ..Settings::default() });
+    world.report(Report::Connectivity(Connectivity::Connected));
+    world.report(Report::Inventory(Vec::new()));
+    let network_mode = NetworkMode::Awsvpc;
+    let containers = vec![container("web")];
+    let blueprint = Blueprint { family: "web".into(), containers, network_mode, ..Blueprint::default() };
+    world.ecs.register_definition(blueprint, Tags::new(), world.now).unwrap();
+    let first = world.run_again();
+    let call = TaskWish { count: 1, client_token: Some("one".into()), ..wish(&world) };
+    assert!(world.ecs.run_task(call.clone(), world.now).unwrap().is_empty(), "no address is left");
+    world.ecs.stop_task(&first, None, false, world.now).unwrap();
+    world.start(&first, "web");
+    world.end(&first, "web", 0);
+    assert_eq!(world.ecs.run_task(call, world.now).unwrap().len(), 1);
+}
+
+#[test]
+fn a_token_is_known_again_whatever_became_of_the_definition() {
+    let mut world = World::new();
+    world.define(vec![container("web")]);
+    let call = TaskWish { named: "web".into(), client_token: Some("one".into()), ..wish(&world) };
+    let made = world.ecs.run_task(call.clone(), world.now).unwrap();
+    world.define(vec![container("web")]);
+    world.ecs.deregister_definition(&call.definition, world.now).unwrap();
+    let newer = TaskWish { definition: wish(&world).definition, ..call.clone() };
+    for again in [newer, TaskWish { definition: DefinitionId::default(), ..call.clone() }] {
+        let found = world.ecs.run_task(again, world.now).unwrap();
+        assert_eq!((found.len(), &found[0].id), (1, &made[0].id));
+    }
+    let other = TaskWish { named: "web:1".into(), ..call };
+    assert!(matches!(world.ecs.run_task(other, world.now), Err(Refusal::Conflict(_))));
+}
+
+#[test]
 fn what_cannot_be_run_is_refused_in_words() {
     let mut world = World::new();
     world.define(vec![container("web")]);

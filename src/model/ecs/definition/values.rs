@@ -84,9 +84,9 @@ impl<'a> Object<'a> {
             notes.problem(
                 &self.scope.field(name),
                 if *high == i64::MAX {
-                    format!("must be at least {low}")
+                    format!("must be at least {low}, and is {number}")
                 } else {
-                    format!("must be between {low} and {high}")
+                    format!("must be between {low} and {high}, and is {number}")
                 },
             );
             return None;

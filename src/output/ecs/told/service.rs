@@ -36,7 +36,7 @@ pub(in crate::output::ecs) fn service(
     let events = service.events.iter().map(
         |event| json!({ "id": event.id, "createdAt": time(event.created_at), "message": event.message }),
     );
-    without_nulls(json!({
+    let mut told = without_nulls(json!({
         "serviceArn": account.service_arn(&spec.key),
         "serviceName": spec.key.name,
         "clusterArn": account.cluster_arn(&spec.key.cluster),
@@ -62,7 +62,11 @@ pub(in crate::output::ecs) fn service(
         "propagateTags": "NONE",
         "enableExecuteCommand": false,
         "tags": with_tags.then(|| tags(&spec.tags)),
-    }))
+    }));
+    if let Value::Object(fields) = &mut told {
+        fields.extend(spec.told.clone());
+    }
+    told
 }
 
 fn deployment(

@@ -8,7 +8,6 @@ use crate::model::ecs::health::{CheckResult, HealthStatus};
 use crate::model::ecs::service::ServiceKey;
 use crate::model::ecs::state::State;
 use crate::model::ecs::task::{Binding, Container, ContainerStatus, Task};
-use crate::model::excerpt::excerpt;
 use crate::output::ecs::told::{instance, tags, time, without_nulls};
 
 /// A task as `DescribeTasks` tells it.
@@ -53,12 +52,13 @@ pub(in crate::output) fn task(state: &State, account: &Account, task: &Task, wit
     }))
 }
 
-/// That of its service; of a task that belongs to none, what runs here is taken for an instance.
-pub(in crate::output::ecs) fn launch_type<'s>(state: &'s State, task: &Task) -> &'s str {
+/// That of its service, or what it was asked for with; else what runs here is taken for an instance.
+pub(in crate::output::ecs) fn launch_type<'s>(state: &'s State, task: &'s Task) -> &'s str {
     let service = task.service.as_ref().and_then(|member| {
         state.services.get(&ServiceKey { cluster: task.cluster.clone(), name: member.service.clone() })
     });
-    service.map_or("EC2", |service| &service.spec.launch_type)
+    let said = task.launch_type.as_deref();
+    service.map(|service| &*service.spec.launch_type).or(said).unwrap_or("EC2")
 }
 
 fn container(account: &Account, task: &Task, definition: Option<&TaskDefinition>, one: &Container) -> Value {
@@ -100,12 +100,12 @@ fn reason(one: &Container) -> Option<String> {
 }
 
 fn sentence(result: &CheckResult) -> String {
-    let output = excerpt(result.output.trim());
+    let gist = result.gist();
     match result.exit_code {
         // The output begins with a sentence then.
-        -1 if !output.is_empty() => output.into_owned(),
-        code if output.is_empty() => format!("Health check exited with {code}"),
-        code => format!("Health check exited with {code}: {output}"),
+        -1 if !gist.is_empty() => gist,
+        code if gist.is_empty() => format!("Health check exited with {code}"),
+        code => format!("Health check exited with {code}: {gist}"),
     }
 }
 

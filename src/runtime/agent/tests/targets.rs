@@ -128,3 +128,21 @@ async fn how_a_target_fares_is_told_when_it_changes_and_until_it_is_gone() {
     assert_eq!(&*last[0].0, "a");
     house.stop().await;
 }
+
+#[tokio::test]
+async fn a_target_that_somebody_else_took_out_of_its_group_need_not_drain() {
+    let house = House::start();
+    put(&house, TargetType::Ip).await;
+    let mut known = BTreeMap::new();
+    for registration in [Registration::Registered, Registration::Draining] {
+        let mut targets = order("a", ARN, true).targets;
+        targets[0].registration = registration;
+        let task = EcsTask { id: "a".into(), targets, ..EcsTask::default() };
+        let tasks = BTreeMap::from([("a".into(), Arc::new(task))]);
+        house.view.publish_ecs(Arc::new(State { tasks, ..State::default() }));
+        let news = news(&house.view, &mut known);
+        assert_eq!(news.len(), 1, "{registration:?}");
+        assert!(news[0].1[0].health.is_none());
+    }
+    house.stop().await;
+}

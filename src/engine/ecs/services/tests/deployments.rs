@@ -250,3 +250,43 @@ fn a_deleted_service_drains_ends_and_is_forgotten() {
     world.wait(20);
     assert!(!world.ecs.state().services.contains_key(&key));
 }
+
+#[test]
+fn the_breaker_goes_back_to_the_target_groups_of_what_last_worked_too() {
+    let mut spec = samples::spec(1);
+    breaker(&mut spec, true);
+    (spec.deployment.minimum_healthy_percent, spec.deployment.maximum_percent) = (0, 100);
+    spec.load_balancers.push(balancer());
+    let mut world = World::with(spec, 6);
+    let mut renamed = blueprint("four");
+    renamed.containers[0].name = "api".into();
+    world.ecs.register_definition(renamed, Tags::new(), world.now).unwrap();
+    world.broken.insert(4);
+    let other = LoadBalancer { container_name: "api".into(), ..balancer() };
+    world.update(ServiceUpdate {
+        definition: Some(revision(4)),
+        load_balancers: Some(vec![other]),
+        ..ServiceUpdate::default()
+    });
+    world.wait(120);
+    let service = world.service();
+    assert_eq!(
+        (service.steady, &service.spec.load_balancers),
+        (true, &vec![balancer()]),
+        "{:?}",
+        world.said()
+    );
+}
+
+#[test]
+fn deployments_that_never_had_a_task_do_not_pile_up() {
+    let mut world = World::with(samples::spec(1), 6);
+    world.disconnect();
+    for _ in 0..20 {
+        world.update(ServiceUpdate { force_new_deployment: true, ..ServiceUpdate::default() });
+    }
+    assert_eq!(world.service().deployments.len(), 3, "the newest, the one before, and the one with a task");
+    world.connect();
+    world.wait(20);
+    assert_eq!((world.service().deployments.len(), world.wanted().len()), (1, 1));
+}

@@ -72,3 +72,30 @@ fn the_api_s_services_are_not_taken_over() {
     );
     assert_eq!(*world.ecs.state(), before);
 }
+
+#[test]
+fn what_was_given_up_is_not_tried_again_with_every_look_at_the_file() {
+    let mut world = World::of(State::default());
+    let file = |command| {
+        let mut file = of_file(1, command);
+        let breaker = &mut file.spec.deployment.circuit_breaker;
+        (breaker.enable, breaker.rollback) = (true, true);
+        file
+    };
+    world.ecs.apply_file(vec![file("one")], world.now);
+    world.wait(10);
+    world.broken.insert(2);
+    world.ecs.apply_file(vec![file("two")], world.now);
+    world.wait(120);
+    let at = |world: &World| {
+        let service = world.service();
+        (service.steady, service.deployments.len(), service.spec.definition.revision)
+    };
+    assert_eq!(at(&world), (true, 1, 1), "gone back");
+    world.restart();
+    assert!(world.ecs.apply_file(vec![file("two")], world.now).is_empty());
+    assert_eq!(at(&world), (true, 1, 1));
+    world.ecs.apply_file(vec![file("three")], world.now);
+    world.wait(20);
+    assert_eq!(at(&world), (true, 1, 3));
+}

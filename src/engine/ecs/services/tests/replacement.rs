@@ -18,8 +18,7 @@ fn a_service_starts_registers_and_is_steady() {
         world.said(),
         [
             "has started 2 tasks: (task t1) (task t2).",
-            "registered 1 targets in arn",
-            "registered 1 targets in arn",
+            "registered 2 targets in arn",
             "(deployment d1) deployment completed.",
             "has reached a steady state.",
         ]
@@ -172,4 +171,49 @@ fn steady_is_said_again_every_six_hours() {
     assert_eq!(steady(&world), 1);
     world.wait(2);
     assert_eq!(steady(&world), 2);
+}
+
+#[test]
+fn a_task_that_is_stopped_for_its_health_keeps_it() {
+    let mut spec = samples::spec(1);
+    spec.load_balancers.push(balancer());
+    let mut world = World::with(spec, 6);
+    let first = world.wanted()[0].clone();
+    world.make_sick(&first, true);
+    while world.task(&first).is_wanted() {
+        world.wait(1);
+    }
+    world.make_sick(&first, false);
+    world.draining.iter_mut().for_each(|(at, _)| *at = *at + SECOND * 60);
+    world.wait(30);
+    let seen = |world: &World| {
+        let task = world.task(&first);
+        (task.last_status.as_str(), task.health.as_str(), task.containers[0].health.as_str())
+    };
+    assert_eq!(seen(&world), ("DEACTIVATING", "UNHEALTHY", "UNHEALTHY"));
+    world.wait(60);
+    assert_eq!(seen(&world), ("STOPPED", "UNHEALTHY", "UNHEALTHY"));
+}
+
+#[test]
+fn a_clock_that_was_set_back_holds_nothing_up() {
+    let mut spec = samples::spec(1);
+    spec.grace_period = SECOND * 10;
+    let mut world = World::with(spec, 6);
+    world.broken.insert(1);
+    let id = world.wanted()[0].clone();
+    world.exit(&id);
+    world.wait(60);
+    world.broken.clear();
+    world.now = world.now - SECOND * 3_600;
+    world.restart();
+    world.wait(120);
+    assert_eq!((world.wanted().len(), world.service().steady), (1, true), "{:?}", world.said());
+    let id = world.wanted()[0].clone();
+    world.now = world.now - SECOND * 3_600;
+    world.restart();
+    world.make_sick(&id, true);
+    world.wait(30);
+    assert!(!world.task(&id).is_wanted(), "it is checked, and its grace period is over");
+    assert!(world.service().steady);
 }

@@ -63,3 +63,28 @@ fn tasks_that_run_and_end_at_once_are_started_once_a_second() {
     assert!(gaps(&world).iter().all(|gap| *gap == 1), "{:?}", gaps(&world));
     assert_eq!(world.service().failed_starts, 0);
 }
+
+#[test]
+fn a_service_is_looked_at_only_when_something_it_goes_by_has_changed() {
+    let mut world = World::with(samples::spec(2), 20);
+    let looked_at = world.ecs.scheduler.looked_at;
+    world.wait(60);
+    assert_eq!(world.ecs.scheduler.looked_at, looked_at, "its checks go on passing");
+    let id = world.wanted()[0].clone();
+    world.make_sick(&id, true);
+    world.wait(15);
+    assert_eq!(world.task(&id).health.as_str(), "UNHEALTHY");
+    assert!(world.ecs.scheduler.looked_at > looked_at);
+}
+
+#[test]
+fn a_look_does_not_go_through_the_tasks_that_ended_long_ago() {
+    let mut world = World::with(samples::spec(1), 6);
+    for _ in 0..20 {
+        let id = world.wanted()[0].clone();
+        world.exit(&id);
+        world.wait(2);
+    }
+    assert_eq!(world.all().len(), 21);
+    assert_eq!(world.ecs.lately(world.now).count(), 1);
+}

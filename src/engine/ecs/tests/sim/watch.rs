@@ -119,7 +119,7 @@ impl Watch {
                 self.reached(action);
                 let place = (probe.key.task.clone(), probe.key.index);
                 assert!(self.probes.insert(place), "two checks of {:?} at once", probe.key);
-                assert!(probe.task.last_status < TaskStatus::Stopping, "{:?} is stopping", probe.key);
+                assert!(probe.task.is_wanted(), "{:?} is stopping", probe.key);
                 assert!(!self.terminated.contains(&probe.runtime_id), "{:?} is told to end", probe.key);
                 let counted = self.counted.get(&probe.runtime_id).copied().unwrap_or_default();
                 let from = probe.task.containers[probe.key.index].started_at.unwrap();
