@@ -31,8 +31,11 @@ const OWNER: &str = "0123456789abcdef";
 /// Ends at SIGTERM with exit code 0.
 const OBEDIENT: &str = "trap 'exit 0' TERM; while :; do sleep 1 & wait $!; done";
 
+/// An instance of which there is no other: the first look of one ends the checks of all with its name.
 fn docker(dockerd: &Dockerd) -> Docker {
-    Docker::new(dockerd.socket(), OWNER, false, Clock::start())
+    static INSTANCES: AtomicU64 = AtomicU64::new(0);
+    let owner = format!("{OWNER}{}", INSTANCES.fetch_add(1, Ordering::Relaxed));
+    Docker::new(dockerd.socket(), &owner, false, Clock::start())
 }
 
 fn words(words: &[&str]) -> Vec<Box<str>> {
@@ -176,6 +179,26 @@ async fn a_check_nobody_waits_for_any_more_is_killed() {
     until("the check runs", || (!dockerd.processes(&id, "sleep 951").is_empty()).then_some(()));
     check.abort();
     until("it is killed", || dockerd.processes(&id, "sleep 951").is_empty().then_some(()));
+}
+
+#[test]
+fn checks_that_were_under_way_when_we_were_ended_are_ended_by_the_next_start() {
+    let Some(dockerd) = shared() else { return };
+    let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let instance = || Docker::new(dockerd.socket(), "fedcba9876543210", false, Clock::start());
+    let former = runtime();
+    let (docker, container) = (instance(), container(OBEDIENT, ContainerDefinition::default()));
+    let started = former.block_on(started(&docker, &container));
+    let hang = probe(&container, &started, shell("setsid sleep 941 & sleep 942"), Duration::from_secs(60));
+    former.spawn(async move { docker.probe(&hang).await });
+    let id = &*started.runtime_id;
+    until("the check runs", || (dockerd.processes(id, "sleep 94").len() >= 2).then_some(()));
+    former.shutdown_background();
+    let next = instance();
+    let found = runtime().block_on(next.inventory()).unwrap();
+    assert_eq!((found.len(), found[0].ended.as_ref()), (1, None));
+    assert_eq!(dockerd.processes(id, "sleep 94"), Vec::<String>::new());
+    runtime().block_on(next.kill(id)).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -72,7 +72,12 @@ async fn start(args: &RunTaskArgs) -> Result<Exit, Trouble> {
         }
         RunTaskRuntime::Docker => {
             let docker = Docker::new(setup::docker_socket()?, &owner, false, clock);
-            run.of(reading, docker, seed).await.map(|(exit, _)| exit)
+            let ended = run.of(reading, docker.clone(), seed).await;
+            if matches!(ended, Ok((_, true))) {
+                // A container that runs on is not to run on with a check in it; without an engine nobody can tell.
+                _ = docker.settle().await;
+            }
+            ended.map(|(exit, _)| exit)
         }
     }
 }

@@ -11,6 +11,7 @@ mod sweep;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -50,6 +51,8 @@ struct Inner {
     stuck: Mutex<BTreeMap<Box<str>, Box<str>>>,
     /// When the engine's own check that was told of last had ended, by container.
     told: Mutex<BTreeMap<Box<str>, Box<str>>>,
+    /// Whether checks that were under way when we were last ended have been ended, too.
+    swept: AtomicBool,
 }
 
 /// What a call that was made on behalf of a container came to.
@@ -63,7 +66,8 @@ impl Docker {
     pub fn new(socket: impl Into<PathBuf>, owner: &str, native: bool, clock: Clock) -> Self {
         let engine = Engine::new(socket, clock);
         let (stuck, told) = (Mutex::default(), Mutex::default());
-        Self { inner: Arc::new(Inner { engine, clock, owner: owner.into(), native, stuck, told }) }
+        let (owner, swept) = (owner.into(), AtomicBool::new(false));
+        Self { inner: Arc::new(Inner { engine, clock, owner, native, stuck, told, swept }) }
     }
 
     fn engine(&self) -> &Engine<Clock> {
@@ -166,6 +170,32 @@ impl Docker {
         Some(Found { key, runtime_id, started_at: started, ended, address, bindings })
     }
 
+    /// Every container of ours.
+    async fn look(&self) -> Answer<Vec<Found>> {
+        let mut found = Vec::new();
+        for listed in self.engine().list(&[spec::label_of(&self.inner.owner)]).await.map_err(unreachable)? {
+            let inspected = self.engine().inspect(&listed.id).await.map_err(unreachable)?;
+            found.extend(inspected.and_then(|inspected| self.found(&inspected)));
+        }
+        Ok(found)
+    }
+
+    async fn end_checks(&self, found: &[Found]) {
+        for container in found.iter().filter(|container| container.ended.is_none()) {
+            self.end_checks_of(&container.runtime_id, &container.key).await;
+        }
+    }
+
+    /// Ends checks that nobody waits for any more, before whoever has begun them ends. No other is to be begun.
+    ///
+    /// # Errors
+    /// If the engine cannot be reached.
+    pub async fn settle(&self) -> Result<(), Unreachable> {
+        let found = self.look().await?;
+        self.end_checks(&found).await;
+        Ok(())
+    }
+
     fn forget(&self, runtime_id: &str) {
         for map in [&self.inner.stuck, &self.inner.told] {
             check::lock(map).remove(runtime_id);
@@ -229,8 +259,7 @@ impl Runtime for Docker {
             let outcome = if docker.inner.native {
                 docker.hear(&probe, gone).await
             } else {
-                let key = &probe.key;
-                let whose = format!("{}/{}/{}", key.task, key.index, key.run);
+                let whose = check::whose(&probe.key);
                 docker.check(&probe.runtime_id, &probe.check, &whose, gone).await
             };
             _ = done.send(outcome);
@@ -267,10 +296,9 @@ impl Runtime for Docker {
     }
 
     async fn inventory(&self) -> Answer<Vec<Found>> {
-        let mut found = Vec::new();
-        for listed in self.engine().list(&[spec::label_of(&self.inner.owner)]).await.map_err(unreachable)? {
-            let inspected = self.engine().inspect(&listed.id).await.map_err(unreachable)?;
-            found.extend(inspected.and_then(|inspected| self.found(&inspected)));
+        let found = self.look().await?;
+        if !self.inner.swept.swap(true, Ordering::AcqRel) {
+            self.end_checks(&found).await;
         }
         Ok(found)
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::sweep::{self, Left};
 use super::{Answer, Docker};
 use crate::docker::{EngineError, ExecState, ExecStream, Output};
+use crate::engine::ecs::action::ContainerKey;
 use crate::model::ecs::check::{CheckCommand, ContainerCheck};
 use crate::model::ecs::health::{CheckResult, OUTPUT_LIMIT};
 use crate::model::failure::Failure;
@@ -32,6 +33,16 @@ const NOT_STARTED: &str = "OCI runtime exec failed";
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The mark of all checks of a container.
+fn mark(whose: &str) -> String {
+    format!("{MARK}={whose}")
+}
+
+/// Whose checks those of this container are.
+pub(super) fn whose(key: &ContainerKey) -> String {
+    format!("{}/{}/{}", key.task, key.index, key.run)
 }
 
 /// How a command's time went by.
@@ -67,7 +78,7 @@ impl Docker {
             Ok(argv) => argv,
             Err(error) => return self.inconclusive(started, error),
         };
-        let mark = format!("{MARK}={whose}/{}", started.0);
+        let mark = format!("{}/{}", mark(whose), started.0);
         let exec = match self.engine().exec(container, &argv, std::slice::from_ref(&mark)).await {
             Ok(exec) => exec,
             Err(error) => return self.inconclusive(started, error),
@@ -94,6 +105,11 @@ impl Docker {
         }
         let unkilled = self.unkilled(container, &exec, &ending, &left).await?;
         Ok(self.verdict(started, check.timeout, ending, &output.text(), unkilled))
+    }
+
+    /// Kills what is left of all checks of a container, which somebody has begun who is not there any more.
+    pub(super) async fn end_checks_of(&self, container: &str, key: &ContainerKey) {
+        sweep::sweep(self.inner.clock, container, &mark(&whose(key))).await;
     }
 
     /// Why a command that could not be killed keeps this check from being run, if one does.

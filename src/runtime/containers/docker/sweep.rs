@@ -94,7 +94,7 @@ fn marked(container: &str, mark: &[u8], seen: &mut usize) -> BTreeSet<i32> {
         let Some(parent) = parent(pid) else { continue };
         parents.insert(pid, parent);
         let variables = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        if variables.split(|&byte| byte == 0).any(|variable| variable == mark) {
+        if variables.split(|&byte| byte == 0).any(|variable| is_marked(variable, mark)) {
             marked.insert(pid);
         }
     }
@@ -110,6 +110,11 @@ fn marked(container: &str, mark: &[u8], seen: &mut usize) -> BTreeSet<i32> {
         }
         marked.extend(more);
     }
+}
+
+/// Whether a variable is `mark`, or is more precise: what is behind a `/` says which check of the same container.
+fn is_marked(variable: &[u8], mark: &[u8]) -> bool {
+    variable.strip_prefix(mark).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
 /// Whether the kernel says that a process belongs to a container. Engines name a container's control group by its id.
@@ -134,4 +139,22 @@ fn kill(pid: i32, container: &str) -> Result<(), Errno> {
         return Err(Errno::SRCH);
     }
     pidfd_send_signal(pidfd, Signal::KILL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_is_marked_by_any_of_its_checks_and_a_check_by_itself() {
+        for (variable, mark, expected) in [
+            ("C=task/0/1/5", "C=task/0/1/5", true),
+            ("C=task/0/1/5", "C=task/0/1", true),
+            ("C=task/0/12/5", "C=task/0/1", false),
+            ("C=task/0/1/55", "C=task/0/1/5", false),
+            ("C=task/0/1", "C=task/0/1/5", false),
+        ] {
+            assert_eq!(is_marked(variable.as_bytes(), mark.as_bytes()), expected, "{variable} {mark}");
+        }
+    }
 }
