@@ -37,6 +37,7 @@ mod folder;
 mod ignored;
 mod inventory;
 mod proc;
+mod room;
 mod user;
 
 /// The variable with a task's own address, or 127.0.0.1: where its containers should listen.
@@ -181,16 +182,19 @@ impl Inner {
         }
         let (task, name, marker) = (&*wish.key.task, &*definition.name, self.marker(&wish.key));
         program.environment.insert(CONTAINER.into(), marker.clone().into());
-        let cannot_create = |what: io::Error| error(StartErrorKind::CannotCreate, what.to_string());
+        let cannot_create =
+            |what: io::Error| error(room::kind(&what, StartErrorKind::CannotCreate), what.to_string());
         let log = self.folder.open_log(task, name, user.as_ref());
         let path = self.folder.log_path(task, name);
         let log = log.map_err(|what| {
-            error(StartErrorKind::CannotCreate, format!("cannot write its log {}: {what}", path.display()))
+            let kind = room::kind(&what, StartErrorKind::CannotCreate);
+            error(kind, format!("cannot write its log {}: {what}", path.display()))
         })?;
         let mut command = program.command().map_err(cannot_create)?;
         command.stdout(Stdio::from(log.try_clone().map_err(cannot_create)?)).stderr(Stdio::from(log));
-        let leader = Leader::start(&mut command)
-            .map_err(|what| error(StartErrorKind::CannotStart, program.complaint(&what)))?;
+        let leader = Leader::start(&mut command).map_err(|what| {
+            error(room::kind(&what, StartErrorKind::CannotStart), program.complaint(&what))
+        })?;
         // Who calls this may stand back behind the threads that check targets; a container need not. Refused to all but
         // root, and then it stays as it is.
         _ = setpriority_process(Some(leader.pid()), 0);
@@ -203,10 +207,8 @@ impl Inner {
             }
             Err(what) => {
                 leader.kill();
-                Err(error(
-                    StartErrorKind::CannotCreate,
-                    format!("cannot write down which process it is: {what}"),
-                ))
+                let kind = room::kind(&what, StartErrorKind::CannotCreate);
+                Err(error(kind, format!("cannot write down which process it is: {what}")))
             }
         }
     }
