@@ -1,7 +1,7 @@
 //! `tgprobe validate FILE`: every error of a file, or what the file means and how fast it notices trouble.
 
 mod definition;
-mod services;
+pub(in crate::cli) mod services;
 
 use std::fmt::Write as _;
 use std::fs::File;

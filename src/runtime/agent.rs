@@ -10,7 +10,9 @@
 //! once what it changed is durable and readers see it; where it cannot be made durable, nothing has happened. What is only
 //! seen, such as a check that fails, is written without waiting for the disk.
 
+mod crowd;
 mod hands;
+mod inbox;
 mod log;
 mod lookout;
 mod targets;

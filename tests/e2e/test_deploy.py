@@ -43,5 +43,7 @@ def test_what_is_registered_survives_in_the_directory_that_a_deployment_keeps(st
     server.stop()
     server = start(Server, binary, folder("server"), settings, options=options)
     assert set(server.targets("web")) == {"10.0.0.1:80"}
+    # Only the server is to end with its service: its tasks are taken up by the next one.
+    assert of is image or "\nKillMode=process\n" in text
     kept = {unit: "\nStateDirectory=tgprobe\n", image: f"\nVOLUME {STATE}\n"}
     assert kept[of] in text

@@ -8,6 +8,7 @@ use tracing::{info, warn};
 use crate::cli::exit::Trouble;
 use crate::cli::keep::Keep;
 use crate::cli::serve::follow::{STOPPING, count};
+use crate::cli::validate::services;
 use crate::config::Server;
 use crate::model::ecs::settings::{RuntimeKind, Settings};
 use crate::model::ecs::state::{Difference, State};
@@ -99,6 +100,11 @@ impl Tasks {
 /// What of them cannot be, or that the server is stopping.
 pub(super) async fn apply(agent: &Agent, view: &View, services: Vec<FileService>) -> Result<String, String> {
     let number = services.len();
+    for service in &services {
+        for warning in services::warnings(service, agent.settings()) {
+            warn!(service = &*service.spec.key.name, "{warning}.");
+        }
+    }
     let services = services.into_iter().map(|service| with_arns(view, service)).collect();
     let problems = agent.file(services).await.ok_or_else(|| STOPPING.to_owned())?;
     if problems.is_empty() { Ok(count(number, "service")) } else { Err(problems.join("\n")) }

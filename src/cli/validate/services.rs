@@ -49,10 +49,7 @@ fn one(text: &mut String, service: &FileService, settings: &Settings) -> std::fm
         writeln!(text, "  registers     {container}:{port} in {}", balancer.target_group_arn)?;
     }
     definition::containers(text, blueprint)?;
-    let mut warnings = definition::warnings(&blueprint.warnings(), blueprint);
-    warnings.extend(definition::at_runtime(blueprint, settings.runtime));
-    warnings.extend(surprises(service, settings));
-    for warning in warnings {
+    for warning in warnings(service, settings) {
         writeln!(text, "  warning       {warning}")?;
     }
     writeln!(text)
@@ -63,6 +60,15 @@ fn bounds(spec: &ServiceSpec) -> (u64, u64) {
     let desired = u64::from(spec.desired_count);
     let of = |percent: u32| desired * u64::from(percent);
     (of(spec.deployment.minimum_healthy_percent).div_ceil(100), of(spec.deployment.maximum_percent) / 100)
+}
+
+/// What of a service and its task definition is ignored, or may surprise: a sentence each, without a period.
+pub(in crate::cli) fn warnings(service: &FileService, settings: &Settings) -> Vec<String> {
+    let blueprint = &service.blueprint;
+    let mut warnings = definition::warnings(&blueprint.warnings(), blueprint);
+    warnings.extend(definition::at_runtime(blueprint, settings.runtime));
+    warnings.extend(surprises(service, settings));
+    warnings
 }
 
 fn surprises(service: &FileService, settings: &Settings) -> Vec<String> {

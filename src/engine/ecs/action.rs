@@ -162,6 +162,9 @@ pub enum StartErrorKind {
     CannotStart,
     /// What it needs cannot be had, such as a secret or a file of variables.
     ResourceInitialization,
+    /// This host has no process, no descriptor, no memory or no disk left for it, which is our own trouble. Whoever runs
+    /// containers tries again; the rules hear of it only once nobody wants the container any more.
+    NoRoom,
 }
 
 impl StartErrorKind {
@@ -172,7 +175,7 @@ impl StartErrorKind {
             Self::CannotPull => "CannotPullContainerError",
             Self::CannotCreate => "CannotCreateContainerError",
             Self::CannotStart => "CannotStartContainerError",
-            Self::ResourceInitialization => "ResourceInitializationError",
+            Self::ResourceInitialization | Self::NoRoom => "ResourceInitializationError",
         }
     }
 }

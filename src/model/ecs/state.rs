@@ -1,5 +1,6 @@
 //! Everything there is of ECS at one moment.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -95,9 +96,49 @@ fn differing<K: Clone + Ord, V>(
     old: &BTreeMap<K, Arc<V>>,
     new: &BTreeMap<K, Arc<V>>,
 ) -> BTreeMap<K, Option<Arc<V>>> {
-    let same = |key: &K, value: &Arc<V>| old.get(key).is_some_and(|before| Arc::ptr_eq(before, value));
-    let changed = new.iter().filter(|(key, value)| !same(key, value));
-    let changed = changed.map(|(key, value)| (key.clone(), Some(Arc::clone(value))));
-    let gone = old.keys().filter(|key| !new.contains_key(key)).map(|key| (key.clone(), None));
-    changed.chain(gone).collect()
+    let mut differing = BTreeMap::new();
+    let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
+    // Both are in order, so that one walk along both does: this is asked for several times with each report.
+    loop {
+        let order = match (old.peek(), new.peek()) {
+            (Some((before, _)), Some((now, _))) => before.cmp(now),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => return differing,
+        };
+        let before = if order.is_le() { old.next() } else { None };
+        let now = if order.is_ge() { new.next() } else { None };
+        match (before, now) {
+            (Some((_, before)), Some((_, now))) if Arc::ptr_eq(before, now) => {}
+            (_, Some((key, now))) => _ = differing.insert(key.clone(), Some(Arc::clone(now))),
+            (Some((key, _)), None) => _ = differing.insert(key.clone(), None),
+            (None, None) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_new_changed_or_gone_differs_and_what_is_shared_does_not() {
+        let cluster =
+            |name: &str| (Box::from(name), Arc::new(Cluster { name: name.into(), ..Cluster::default() }));
+        let old = State { clusters: ["a", "b", "d", "e", "g"].map(cluster).into(), ..State::default() };
+        let mut new = old.clone();
+        assert!(Difference::between(&old, &new).is_empty());
+        new.clusters.retain(|name, _| !["a", "g"].contains(&&**name));
+        new.clusters.extend(["c", "d", "f", "h"].map(cluster));
+        let names = |difference: Difference| -> Vec<(String, bool)> {
+            let clusters = difference.clusters.into_iter();
+            clusters.map(|(name, now)| (name.into(), now.is_some())).collect()
+        };
+        let expected = |there: bool| {
+            let all = [("a", false), ("c", true), ("d", true), ("f", true), ("g", false), ("h", true)];
+            all.map(|(name, now)| (name.to_owned(), now == there || name == "d"))
+        };
+        assert_eq!(names(Difference::between(&old, &new)), expected(true));
+        assert_eq!(names(Difference::between(&new, &old)), expected(false), "and the other way round");
+    }
 }

@@ -11,7 +11,9 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::engine::ecs::action::{Action, ContainerKey, Found, Probe, Report, StartContainer, StartError};
+use crate::engine::ecs::action::{
+    Action, ContainerKey, Found, Probe, Report, StartContainer, StartError, StartErrorKind,
+};
 use crate::model::ecs::health::CheckResult;
 use crate::model::ecs::task::Task;
 use crate::model::outcome::{Cause, Outcome};
@@ -44,6 +46,8 @@ pub(super) enum Told {
     Started(ContainerKey, Started),
     /// A check has ended: which one, of what, and how.
     Probed(u64, ContainerKey, Arc<Task>, Outcome, CheckResult),
+    /// This host had no room to start a container, in a time of the runtime's being reachable that has this number.
+    NoRoom(u64, StartContainer, StartError),
     /// The runtime could not be reached, in a time of its being reachable that has this number.
     Lost(u64, String),
     /// It can be reached, and this is what runs there.
@@ -67,6 +71,8 @@ pub(super) struct Hands<R> {
     endings: Arc<Semaphore>,
     /// Everything that is under way; it ends with this.
     under_way: JoinSet<()>,
+    /// Signals and removals that are under way, for which the end waits.
+    ending: JoinSet<()>,
     /// The check that runs, or waits for its place, of each container.
     checks: BTreeMap<ContainerKey, (u64, AbortHandle)>,
     serial: u64,
@@ -81,8 +87,10 @@ impl<R: Runtime> Hands<R> {
         let worker = Worker { runtime: Arc::new(runtime), told, link: seen, clock };
         let room = |places| Arc::new(Semaphore::new(places));
         let (starts, probes, endings) = (room(STARTS), room(PROBES), room(ENDINGS));
-        let (under_way, checks, watched) = (JoinSet::new(), BTreeMap::new(), BTreeSet::new());
-        let mut hands = Self { worker, link, starts, probes, endings, under_way, checks, serial: 0, watched };
+        let (under_way, ending) = (JoinSet::new(), JoinSet::new());
+        let (checks, watched) = (BTreeMap::new(), BTreeSet::new());
+        let mut hands =
+            Self { worker, link, starts, probes, endings, under_way, ending, checks, serial: 0, watched };
         hands.look();
         hands
     }
@@ -101,6 +109,7 @@ impl<R: Runtime> Hands<R> {
     pub(super) fn carry_out(&mut self, action: Action) -> Option<Order> {
         // Their places are needed again.
         while self.under_way.try_join_next().is_some() {}
+        while self.ending.try_join_next().is_some() {}
         match action {
             Action::Start(container) => {
                 let (worker, room) = (self.worker.clone(), Arc::clone(&self.starts));
@@ -210,9 +219,23 @@ impl<R: Runtime> Hands<R> {
         }
     }
 
+    /// Waits until what has been asked for is done that ends containers, or removes what is left of them: nobody would
+    /// ask for it again. While the runtime cannot be reached, nothing can be waited for.
+    pub(super) async fn finish(&mut self) {
+        if self.link.borrow().up {
+            while self.ending.join_next().await.is_some() {}
+        }
+    }
+
+    /// Whether the runtime has been reachable ever since it was lost for this many times.
+    pub(super) fn has_been_up_since(&self, losses: u64) -> bool {
+        let link = self.link.borrow();
+        link.up && link.losses == losses
+    }
+
     fn end(&mut self, ending: Ending, ids: Vec<Box<str>>) {
         let (mut worker, room) = (self.worker.clone(), Arc::clone(&self.endings));
-        self.spawn(async move {
+        self.ending.spawn(or_abort(async move {
             let _place = room.acquire().await;
             for id in ids {
                 let ask = move |runtime: Arc<R>| {
@@ -229,7 +252,7 @@ impl<R: Runtime> Hands<R> {
                     return;
                 }
             }
-        });
+        }));
     }
 
     fn spawn(&mut self, work: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
@@ -303,6 +326,9 @@ impl<R: Runtime> Worker<R> {
         let key = container.key.clone();
         let told = match self.try_start(&container).await {
             Ok(Ok(started)) => Told::Started(key, started),
+            Ok(Err(error)) if error.kind == StartErrorKind::NoRoom => {
+                Told::NoRoom(now.losses, container, error)
+            }
             Ok(Err(error)) => Told::Report(Report::NotStarted(key, error)),
             Err(Unreachable(why)) => Told::Lost(now.losses, why),
         };

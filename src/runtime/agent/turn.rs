@@ -14,7 +14,9 @@ use crate::model::ecs::event::Happened;
 use crate::model::ecs::state::{Difference, State};
 use crate::model::ecs::task::Connectivity;
 use crate::model::tick::Tick;
+use crate::runtime::agent::crowd::Crowd;
 use crate::runtime::agent::hands::{Hands, Told};
+use crate::runtime::agent::inbox::{Inbox, finished};
 use crate::runtime::agent::targets::{self, Answer, Order};
 use crate::runtime::agent::{Ask, EcsKeeper, log, lookout};
 use crate::runtime::containers::Runtime;
@@ -34,6 +36,9 @@ const BREATH: Duration = Duration::from_millis(1);
 /// How long a store or a writer that has failed is left alone, unless a call asks for it.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// What will be kept, and how that goes.
+type Keeping = (Arc<State>, JoinHandle<Result<(), String>>);
+
 /// The task's own.
 pub(super) struct Task<R, K> {
     ecs: Ecs,
@@ -43,11 +48,11 @@ pub(super) struct Task<R, K> {
     writer: Writer,
     view: Arc<View>,
     /// What the keeper has.
-    kept: State,
+    kept: Arc<State>,
     /// Whether there is more than that.
     unkept: bool,
     /// What is being kept without anybody waiting for it, and how it goes.
-    keeping: Option<(State, JoinHandle<Result<(), String>>)>,
+    keeping: Option<Keeping>,
     /// What readers see.
     shown: Arc<State>,
     /// What is to be done once what asked for it is kept.
@@ -58,17 +63,10 @@ pub(super) struct Task<R, K> {
     orders: VecDeque<Order>,
     ordered: Option<JoinHandle<Answer>>,
     connected: Option<bool>,
+    /// Containers for which this host has no room at this moment.
+    crowd: Crowd,
     /// Neither the keeper nor the writer is tried again before this.
     patient_until: Option<Tick>,
-}
-
-/// What a turn begins with.
-#[derive(Default)]
-struct Inbox {
-    asks: Vec<Ask>,
-    told: Vec<Told>,
-    kept: Option<Result<(), String>>,
-    answered: Option<Answer>,
 }
 
 impl<R: Runtime, K: EcsKeeper> Task<R, K> {
@@ -79,7 +77,7 @@ impl<R: Runtime, K: EcsKeeper> Task<R, K> {
             ecs,
             hands,
             told,
-            kept: keeper.kept(),
+            kept: Arc::new(keeper.kept()),
             keeper: Arc::new(keeper),
             writer,
             shown: view.ecs(),
@@ -92,6 +90,7 @@ impl<R: Runtime, K: EcsKeeper> Task<R, K> {
             orders: VecDeque::new(),
             ordered: None,
             connected: None,
+            crowd: Crowd::new(),
             patient_until: None,
         }
     }
@@ -149,7 +148,7 @@ impl<R: Runtime, K: EcsKeeper> Task<R, K> {
             || !self.held.is_empty()
             || (self.ordered.is_none() && !self.orders.is_empty());
         let again = waits.then(|| self.patient_until.unwrap_or(now));
-        let due = [self.ecs.next_deadline(), again].into_iter().flatten().min()?;
+        let due = [self.ecs.next_deadline(), self.crowd.due(), again].into_iter().flatten().min()?;
         Some(due.max(now + BREATH))
     }
 
@@ -167,6 +166,8 @@ impl<R: Runtime, K: EcsKeeper> Task<R, K> {
         for told in inbox.told {
             self.take_in(told, now);
         }
+        self.let_go(now);
+        self.actions.extend(self.crowd.leave(now).into_iter().map(Action::Start));
         self.ecs.tick(now);
         // What reports and time have brought about holds, whatever becomes of the calls.
         self.collect();
@@ -201,9 +202,16 @@ impl<R: Runtime, K: EcsKeeper> Task<R, K> {
                 self.ecs.report(report, now);
             }
             Told::Started(key, started) => {
+                self.crowd.has_room();
                 self.hands.watch(key.clone(), started.runtime_id.clone());
                 let (runtime_id, address, bindings) = (started.runtime_id, started.address, started.bindings);
                 self.ecs.report(Report::Started { key, runtime_id, address, bindings }, now);
+            }
+            Told::NoRoom(losses, start, error) => {
+                // Once the runtime was lost, the rules ask for it themselves.
+                if self.hands.has_been_up_since(losses) {
+                    self.crowd.join(start, error, now);
+                }
             }
             Told::Probed(serial, key, task, outcome, result) => {
                 if self.hands.is_probed(&key, serial) {
@@ -214,6 +222,7 @@ impl<R: Runtime, K: EcsKeeper> Task<R, K> {
             Told::Lost(losses, why) => {
                 if self.hands.lost(losses) && self.connected != Some(false) {
                     self.connected = Some(false);
+                    self.crowd.scatter();
                     warn!(
                         reason = why,
                         "What runs containers cannot be reached; their state stays as it was."
@@ -250,15 +259,16 @@ impl<R: Runtime, K: EcsKeeper> Task<R, K> {
         }
     }
 
+    /// Takes what is to be done, and what has happened.
     fn collect(&mut self) {
         self.actions.extend(self.ecs.take_actions());
         self.happened.extend(self.ecs.take_happened());
     }
 
     fn has_new_tasks(&self) -> bool {
-        let kept = &self.kept.tasks;
-        kept.len() < self.ecs.state().tasks.len()
-            || self.ecs.state().tasks.keys().any(|id| !kept.contains_key(id))
+        // Both are in order: what is asked for has been passed, or is still to come.
+        let mut kept = self.kept.tasks.keys();
+        !self.ecs.state().tasks.keys().all(|id| kept.any(|known| known == id))
     }
 
     /// Has everything be on the disk, whatever happens to the machine.
@@ -271,21 +281,25 @@ impl<R: Runtime, K: EcsKeeper> Task<R, K> {
         let difference = Difference::between(&self.kept, self.ecs.state());
         let outcome = self.keeper.keep(difference, true).await;
         match outcome {
-            Ok(()) => self.kept = self.ecs.state().clone(),
+            Ok(()) => self.kept = Arc::new(self.ecs.state().clone()),
             Err(_) => self.patient_until = Some(now + AGAIN),
         }
         outcome
     }
 
-    /// Has what is only seen be written, without waiting for it.
+    /// Has what is only seen be written, without waiting for it. To be called when all there is has been shown.
     fn keep_in_passing(&mut self, now: Tick) {
-        let difference = Difference::between(&self.kept, self.ecs.state());
+        if Arc::ptr_eq(&self.kept, &self.shown) {
+            self.unkept = false;
+            return;
+        }
+        let difference = Difference::between(&self.kept, &self.shown);
         self.unkept = !difference.is_empty();
         let later = self.keeping.is_some() || self.patient_until.is_some_and(|until| now < until);
         if self.unkept && !later && !self.has_new_tasks() {
             let keeper = Arc::clone(&self.keeper);
             let keeping = tokio::spawn(async move { keeper.keep(difference, false).await });
-            self.keeping = Some((self.ecs.state().clone(), keeping));
+            self.keeping = Some((Arc::clone(&self.shown), keeping));
         }
     }
 
@@ -322,7 +336,7 @@ impl<R: Runtime, K: EcsKeeper> Task<R, K> {
             if let Action::Start(start) = &action
                 && !self.kept.tasks.contains_key(&start.key.task)
             {
-                self.hold(start.clone(), now);
+                self.held.push(start.clone());
             } else {
                 self.orders.extend(self.hands.carry_out(action));
             }
@@ -334,15 +348,20 @@ impl<R: Runtime, K: EcsKeeper> Task<R, K> {
         }
     }
 
-    /// A container whose task a restart would not know is not started before the task is kept.
-    fn hold(&mut self, start: StartContainer, now: Tick) {
-        if self.ecs.state().tasks.get(&start.key.task).is_some_and(|task| task.is_wanted()) {
-            self.held.push(start);
-            return;
+    /// A container whose task a restart would not know is not started before the task is kept. One that nobody wants any
+    /// more by then never is.
+    fn let_go(&mut self, now: Tick) {
+        let state = self.ecs.state();
+        let wanted = |task: &str| state.tasks.get(task).is_some_and(|task| task.is_wanted());
+        let over: Vec<_> = self.held.extract_if(.., |start| !wanted(&start.key.task)).collect();
+        for report in self.crowd.give_up(self.ecs.state()) {
+            self.ecs.report(report, now);
         }
-        let message = "its task could not be kept before it was stopped".into();
-        let error = StartError { kind: StartErrorKind::ResourceInitialization, message };
-        self.ecs.report(Report::NotStarted(start.key, error), now);
+        for start in over {
+            let message = "its task could not be kept before it was stopped".into();
+            let error = StartError { kind: StartErrorKind::ResourceInitialization, message };
+            self.ecs.report(Report::NotStarted(start.key, error), now);
+        }
     }
 
     fn ordered_in_passing(&mut self, answer: Answer, now: Tick) {
@@ -371,16 +390,6 @@ impl<R: Runtime, K: EcsKeeper> Task<R, K> {
         if !difference.is_empty() && self.keeper.keep(difference, false).await.is_err() {
             warn!("What was seen of tasks last is not kept; the next start finds it out again.");
         }
-    }
-}
-
-/// Waits until what works beside the task is done; for ever where there is nothing.
-async fn finished<T>(beside: Option<&mut JoinHandle<T>>) -> T {
-    match beside {
-        Some(beside) => match beside.await {
-            Ok(outcome) => outcome,
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-        },
-        None => std::future::pending().await,
+        self.hands.finish().await;
     }
 }

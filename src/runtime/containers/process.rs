@@ -40,6 +40,7 @@ mod ignored;
 mod inventory;
 mod leftovers;
 mod proc;
+mod room;
 mod user;
 
 /// The variable with a task's own address, or 127.0.0.1: where its containers should listen.
@@ -188,16 +189,19 @@ impl Inner {
         }
         let (task, name, marker) = (&*wish.key.task, &*definition.name, self.marker(&wish.key));
         program.environment.insert(CONTAINER.into(), marker.clone().into());
-        let cannot_create = |what: io::Error| error(StartErrorKind::CannotCreate, what.to_string());
+        let cannot_create =
+            |what: io::Error| error(room::kind(&what, StartErrorKind::CannotCreate), what.to_string());
         let log = self.folder.open_log(task, name, user.as_ref());
         let path = self.folder.log_path(task, name);
         let log = log.map_err(|what| {
-            error(StartErrorKind::CannotCreate, format!("cannot write its log {}: {what}", path.display()))
+            let kind = room::kind(&what, StartErrorKind::CannotCreate);
+            error(kind, format!("cannot write its log {}: {what}", path.display()))
         })?;
         let mut command = program.command().map_err(cannot_create)?;
         command.stdout(Stdio::from(log.try_clone().map_err(cannot_create)?)).stderr(Stdio::from(log));
-        let leader = Leader::start(&mut command, program.descriptors)
-            .map_err(|what| error(StartErrorKind::CannotStart, program.complaint(&what)))?;
+        let leader = Leader::start(&mut command, program.descriptors).map_err(|what| {
+            error(room::kind(&what, StartErrorKind::CannotStart), program.complaint(&what))
+        })?;
         match self.write_down(wish, &definition, leader.pid()) {
             Ok(found) => {
                 let known = Known { found, marker, log: path, this_boot: true };
@@ -207,10 +211,8 @@ impl Inner {
             }
             Err(what) => {
                 leader.kill();
-                Err(error(
-                    StartErrorKind::CannotCreate,
-                    format!("cannot write down which process it is: {what}"),
-                ))
+                let kind = room::kind(&what, StartErrorKind::CannotCreate);
+                Err(error(kind, format!("cannot write down which process it is: {what}")))
             }
         }
     }

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 
-use crate::engine::ecs::action::{ContainerKey, Found, Probe, Report, StartContainer, StartError};
+use crate::engine::ecs::action::{
+    ContainerKey, Found, Probe, Report, StartContainer, StartError, StartErrorKind,
+};
 use crate::model::ecs::health::CheckResult;
 use crate::model::outcome::Outcome;
 use crate::model::tick::Tick;
@@ -24,6 +26,8 @@ type There = BTreeMap<Box<str>, (ContainerKey, Option<i32>)>;
 #[derive(Default)]
 struct Inner {
     lost: AtomicBool,
+    /// So many starts find no room.
+    crowded: AtomicUsize,
     /// By what they are called: which one it is, and how it ended.
     there: Mutex<There>,
     started: Mutex<Vec<Box<str>>>,
@@ -48,6 +52,21 @@ impl Containers {
         self.0.changes.send_replace(());
     }
 
+    /// Lets so many starts find no room.
+    pub(super) fn crowd(&self, starts: usize) {
+        self.0.crowded.store(starts, SeqCst);
+    }
+
+    /// How many starts will find no room.
+    pub(super) fn crowded(&self) -> usize {
+        self.0.crowded.load(SeqCst)
+    }
+
+    /// Everything there is, ended or not.
+    pub(super) fn there(&self) -> usize {
+        self.0.there.lock().unwrap().len()
+    }
+
     fn reach(&self) -> Result<(), Unreachable> {
         let lost = self.0.lost.load(SeqCst);
         if lost { Err(Unreachable("nobody is there".to_owned())) } else { Ok(()) }
@@ -68,6 +87,13 @@ impl Runtime for Containers {
         _: impl Fn(Report) + Send + Sync,
     ) -> Result<Result<Started, StartError>, Unreachable> {
         self.reach()?;
+        let crowded = self.0.crowded.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1));
+        if crowded.is_ok() {
+            return Ok(Err(StartError {
+                kind: StartErrorKind::NoRoom,
+                message: "no process is left".into(),
+            }));
+        }
         let ContainerKey { task, index, run } = &container.key;
         let id: Box<str> = format!("{task}/{index}/{run}").into();
         self.0.there.lock().unwrap().insert(id.clone(), (container.key.clone(), None));
@@ -109,6 +135,10 @@ impl Runtime for Containers {
 
     async fn remove(&self, id: &str) -> Result<(), Unreachable> {
         self.reach()?;
+        // It takes its time, as every runtime does.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
         self.0.there.lock().unwrap().remove(id);
         Ok(())
     }

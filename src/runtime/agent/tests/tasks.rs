@@ -177,3 +177,41 @@ async fn stopping_all_tasks_replaces_none_of_a_service_of_the_file() {
     assert_eq!(house.containers.started().len(), 1, "another one was started");
     house.stop().await;
 }
+
+#[tokio::test]
+async fn nothing_is_left_of_tasks_that_end_with_the_server() {
+    let house = House::start();
+    house.running().await;
+    let containers = house.containers.clone();
+    assert_eq!(containers.there(), 1);
+    house.agent.stop_tasks().await;
+    house.stop().await;
+    assert_eq!(containers.there(), 0);
+}
+
+#[tokio::test]
+async fn a_host_without_room_is_tried_again_and_no_task_has_failed() {
+    let house = House::start();
+    house.containers.crowd(3);
+    let task = house.running().await;
+    assert_eq!((house.containers.crowded(), house.containers.started().len()), (0, 1));
+    assert_eq!(task.stop_code, None);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_task_that_finds_no_room_can_be_stopped() {
+    let house = House::start();
+    house.containers.crowd(usize::MAX);
+    let definition = house.define().await;
+    let task = house.run(definition).await.unwrap();
+    while house.containers.crowded() == usize::MAX {
+        tokio::task::yield_now().await;
+    }
+    let id = task.id.clone();
+    house.agent.call(move |ecs, now| ecs.stop_task(&id, None, false, now)).await.unwrap();
+    let state = house.until(stopped).await;
+    let reason = state.tasks[&task.id].containers[0].reason.clone();
+    assert_eq!(reason.as_deref(), Some("ResourceInitializationError: no process is left"));
+    house.stop().await;
+}
