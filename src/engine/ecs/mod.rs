@@ -139,17 +139,9 @@ impl Ecs {
     /// no such task.
     fn with<R>(&mut self, id: &str, now: Tick, happens: impl FnOnce(&mut Life<'_>) -> R) -> Option<R> {
         let before = Glimpse::of(self.state.tasks.get(id)?);
-        let mut life = Life {
-            task: self.state.tasks.get_mut(id)?,
-            run: self.runs.get_mut(id)?,
-            actions: &mut self.actions,
-            happened: &mut self.happened,
-            ids: &mut self.seed,
-            settings: &self.settings,
-            up: self.link == Link::Up,
-            now,
-        };
-        let answer = happens(&mut life);
+        let answer = happens(&mut self.life(id, now)?);
+        self.let_go_of_shared(id);
+        let mut life = self.life(id, now)?;
         life.advance();
         let (stopped, moved) = (life.task.is_stopped(), Glimpse::of(life.task) != before);
         if moved {
@@ -163,6 +155,19 @@ impl Ecs {
             }
         }
         Some(answer)
+    }
+
+    fn life(&mut self, id: &str, now: Tick) -> Option<Life<'_>> {
+        Some(Life {
+            task: self.state.tasks.get_mut(id)?,
+            run: self.runs.get_mut(id)?,
+            actions: &mut self.actions,
+            happened: &mut self.happened,
+            ids: &mut self.seed,
+            settings: &self.settings,
+            up: self.link == Link::Up,
+            now,
+        })
     }
 
     fn forget_stopped(&mut self) {

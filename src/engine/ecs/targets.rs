@@ -1,7 +1,9 @@
 //! A task's places in target groups.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use crate::engine::ecs::Ecs;
 use crate::engine::ecs::action::{Action, TargetSeen};
 use crate::engine::ecs::life::Life;
 use crate::model::ecs::task::{Binding, Registration, StopCode, TaskStatus, TaskTarget};
@@ -131,6 +133,32 @@ impl Life<'_> {
             self.change().targets[place].registration = again;
         }
     }
+}
+
+impl Ecs {
+    /// Has a task that stops leave alone the targets that another one, which goes on, has in common with it. Tasks without
+    /// addresses of their own share their host's: the second of them to want a port ends at once, and to drain its target
+    /// would take the first one, which serves there, out of service (docs/semantics.md, "Tasks").
+    pub(super) fn let_go_of_shared(&mut self, id: &str) {
+        let Some(task) = self.state.tasks.get(id).filter(|task| !task.is_wanted()) else { return };
+        let others =
+            || self.runs.keys().filter(|other| &***other != id).filter_map(|id| self.state.tasks.get(id));
+        let is_shared = |target: &TaskTarget| {
+            let same = |it: &TaskTarget| (&it.arn, &it.id, it.port) == (&target.arn, &target.id, target.port);
+            let holds = |it: &TaskTarget| same(it) && stands(it);
+            stands(target) && others().any(|other| other.is_wanted() && other.targets.iter().any(holds))
+        };
+        let shared: Vec<usize> = (0..task.targets.len()).filter(|at| is_shared(&task.targets[*at])).collect();
+        if let Some(task) = self.state.tasks.get_mut(id).filter(|_| !shared.is_empty()) {
+            let targets = &mut Arc::make_mut(task).targets;
+            shared.into_iter().for_each(|at| targets[at].registration = Registration::Gone);
+        }
+    }
+}
+
+/// Whether a registration has been asked for or stands.
+fn stands(target: &TaskTarget) -> bool {
+    matches!(target.registration, Registration::Asked | Registration::Registered)
 }
 
 /// The port of the host that leads to a container's port: the same where nothing else is said.

@@ -32,7 +32,11 @@ mod simulation;
 mod starts;
 mod wishes;
 
-const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// Each task has an address of its own, as those of network mode `awsvpc` have.
+fn address(task: &str) -> IpAddr {
+    let part = |at: usize| u8::from_str_radix(&task[at..at + 2], 16).unwrap();
+    IpAddr::from([127, part(0), part(2), part(4)])
+}
 const SECOND: Duration = Duration::from_secs(1);
 const HEALTHY: TargetHealth = TargetHealth::HEALTHY;
 
@@ -130,7 +134,7 @@ impl World {
             runtime_id: runtime_id(key),
             started_at: None,
             ended: None,
-            address: ADDRESS,
+            address: address(&key.task),
             bindings: Vec::new(),
         });
         let found = found.collect();
@@ -206,7 +210,8 @@ impl World {
                 let key = start.key;
                 self.running.insert(key.clone());
                 let runtime_id = runtime_id(&key);
-                let report = Report::Started { key, runtime_id, address: ADDRESS, bindings: Vec::new() };
+                let address = address(&key.task);
+                let report = Report::Started { key, runtime_id, address, bindings: Vec::new() };
                 self.tell(report, now);
             }
             Action::Terminate(key, _) | Action::Kill(key, _) => self.end(&key, 143),

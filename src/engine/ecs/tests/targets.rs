@@ -129,3 +129,22 @@ fn a_container_that_comes_back_with_another_port_is_registered_there() {
     let target = &world.task(&id).targets[0];
     assert_eq!((target.port, target.registration), (32_769, Registration::Registered));
 }
+
+#[test]
+fn a_task_that_ends_leaves_alone_the_target_that_another_one_serves() {
+    let (mut world, first) = running();
+    let definition = world.ecs.state().latest("web").unwrap().id.clone();
+    let key = ServiceKey { cluster: "default".into(), name: "web".into() };
+    let balancer =
+        LoadBalancer { target_group_arn: ARN.into(), container_name: "web".into(), container_port: 80 };
+    let second = world.ecs.launch(&key, "ecs-svc/1", &definition, &[balancer], world.now).unwrap();
+    world.start(&second, "web");
+    world.report(Report::Registered(second.clone()));
+    world.actions();
+    world.end(&second, "web", 1);
+    assert!(!world.actions().iter().any(|action| action.starts_with("deregister")));
+    assert_eq!(world.task(&second).targets[0].registration, Registration::Gone);
+    assert_eq!(world.task(&first).targets[0].registration, Registration::Registered);
+    world.ecs.stop_task(&first, None, false, world.now).unwrap();
+    assert_eq!(world.actions(), ["deregister 1"], "the last one takes it along");
+}
