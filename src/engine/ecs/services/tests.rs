@@ -1,7 +1,7 @@
 //! Lives of services, with a world around them that does what it is asked.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU8;
 use std::time::Duration;
 
