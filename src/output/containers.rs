@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::model::ecs::health::CheckResult;
 use crate::model::ecs::watched::{Watched, WatchedContainer};
 use crate::model::target::TargetDescription;
+use crate::output::container_check::{Check, check, said};
 use crate::output::json::time;
 use crate::runtime::view::View;
 
@@ -42,15 +42,6 @@ struct Container {
     not_before: Option<String>,
     gave_up: bool,
     trouble: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct Check {
-    started: String,
-    ended: String,
-    duration: f64,
-    exit_code: i32,
-    output: String,
 }
 
 /// All that is watched, by the names of watches and containers.
@@ -94,18 +85,4 @@ fn container(watch: &str, name: &str, one: &WatchedContainer) -> Container {
         gave_up: one.gave_up,
         trouble: said(&one.trouble),
     }
-}
-
-fn check(result: &CheckResult) -> Check {
-    Check {
-        started: time(result.started),
-        ended: time(result.ended),
-        duration: result.ended.since(result.started).as_secs_f64(),
-        exit_code: result.exit_code,
-        output: result.output.to_string(),
-    }
-}
-
-fn said(text: &str) -> Option<String> {
-    (!text.is_empty()).then(|| text.to_owned())
 }

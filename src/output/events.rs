@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::model::arn::Account;
 use crate::output::ecs_events::{KINDS, envelope, kind, owner};
 use crate::output::json::time;
-use crate::output::sse::{KEEP_ALIVE, KEEP_ALIVE_COMMENT, Writer, event, stream};
+use crate::output::sse::{KEEP_ALIVE_COMMENT, Writer, event, stream};
 use crate::runtime::view::{Entry, EventId, Resume, Told, Transition, View};
 
 #[derive(Debug, Serialize)]
@@ -129,15 +129,9 @@ async fn feed(
             // Behind what was lost, so that `reset` comes before it.
             continue;
         }
-        tokio::select! {
-            changed = changes.changed() => changed.map_err(|_| ())?,
-            () = view.stopped() => return Ok(()),
-            () = writer.closed() => return Ok(()),
-            // Counted from what this stream was told last: events it does not want keep no client from a timeout.
-            () = view.clock.sleep_until(quiet + KEEP_ALIVE) => {
-                quiet = view.clock.now();
-                writer.write(KEEP_ALIVE_COMMENT).await?;
-            }
+        // `quiet` is of this stream alone: events it does not want keep no client from a timeout.
+        if !writer.rest(view, &mut changes, &mut quiet).await? {
+            return Ok(());
         }
     }
 }

@@ -3,6 +3,7 @@
 //! A handler owns no state and changes nothing itself; a client that hangs up leaves nothing half done.
 
 pub mod body;
+mod container_check;
 pub mod containers;
 pub mod ecs;
 pub mod ecs_events;
@@ -14,6 +15,7 @@ pub mod list;
 mod marker;
 pub mod metrics;
 pub mod page;
+mod refusals;
 mod register_targets;
 pub mod registration;
 mod request_id;

@@ -7,7 +7,10 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
 use serde::Serialize;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+
+use crate::model::tick::Tick;
+use crate::runtime::view::View;
 
 /// A comment is sent this often, so that a client can tell a quiet stream from a lost one.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -38,6 +41,29 @@ impl Writer {
     /// If the client is gone.
     pub async fn write(&self, text: impl Into<Bytes>) -> Result<(), ()> {
         self.0.send(text.into()).await.map_err(|_| ())
+    }
+
+    /// Waits until something has changed, and keeps the stream alive while nothing does. `quiet` is when the client was told
+    /// something last. Says whether the stream goes on; it does not once the process is about to stop, or the client is gone.
+    ///
+    /// # Errors
+    /// If the client is gone, or nothing can change any more.
+    pub async fn rest(
+        &self,
+        view: &View,
+        changes: &mut watch::Receiver<u64>,
+        quiet: &mut Tick,
+    ) -> Result<bool, ()> {
+        tokio::select! {
+            changed = changes.changed() => changed.map_err(|_| ())?,
+            () = view.stopped() => return Ok(false),
+            () = self.closed() => return Ok(false),
+            () = view.clock.sleep_until(*quiet + KEEP_ALIVE) => {
+                *quiet = view.clock.now();
+                self.write(KEEP_ALIVE_COMMENT).await?;
+            }
+        }
+        Ok(true)
     }
 
     /// Ends when the client is gone.

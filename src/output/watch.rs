@@ -13,7 +13,7 @@ use crate::model::health::TargetHealth;
 use crate::model::target::TargetDescription;
 use crate::model::tick::Tick;
 use crate::output::json::{list, target};
-use crate::output::sse::{KEEP_ALIVE, KEEP_ALIVE_COMMENT, Writer, event, stream};
+use crate::output::sse::{Writer, event, stream};
 use crate::runtime::view::{Seen, Snapshot, Status, View};
 
 /// Publishes that come closer together are told as one.
@@ -64,14 +64,8 @@ async fn feed(view: &View, writer: &Writer, group: &str) -> Result<(), ()> {
             writer.write(text).await?;
         }
         view.clock.sleep(AT_MOST_EVERY).await;
-        tokio::select! {
-            changed = changes.changed() => changed.map_err(|_| ())?,
-            () = view.stopped() => return Ok(()),
-            () = writer.closed() => return Ok(()),
-            () = view.clock.sleep_until(quiet + KEEP_ALIVE) => {
-                quiet = view.clock.now();
-                writer.write(KEEP_ALIVE_COMMENT).await?;
-            }
+        if !writer.rest(view, &mut changes, &mut quiet).await? {
+            return Ok(());
         }
     }
 }

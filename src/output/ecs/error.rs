@@ -5,6 +5,7 @@ use std::fmt;
 use axum::http::StatusCode;
 
 use crate::model::excerpt::excerpt;
+use crate::output::refusals::refusals;
 use crate::output::{guard, sigv4};
 use crate::runtime::agent::{Refusal, Unwritten};
 
@@ -17,19 +18,6 @@ pub struct ApiError {
     pub status: StatusCode,
     /// A sentence for people. Holds no secret.
     pub message: String,
-}
-
-/// Makes constructors of errors that are told with the status 400 and a message of the caller's.
-macro_rules! refusals {
-    ($($(#[$doc:meta])* $name:ident = $code:literal,)+) => {
-        $(
-            $(#[$doc])*
-            #[must_use]
-            pub fn $name(message: impl Into<String>) -> Self {
-                Self::new($code, message)
-            }
-        )+
-    };
 }
 
 impl ApiError {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use axum::http::StatusCode;
 
+use crate::output::refusals::refusals;
 use crate::runtime::writer::Unwritten;
 
 /// A refused call: AWS's code for it, the status of the answer, and what to tell the caller.
@@ -15,19 +16,6 @@ pub struct ApiError {
     pub status: StatusCode,
     /// A sentence for people. Holds no secret.
     pub message: String,
-}
-
-/// Makes constructors of errors that are told with the status 400 and a message of the caller's.
-macro_rules! refusals {
-    ($($(#[$doc:meta])* $name:ident = $code:literal,)+) => {
-        $(
-            $(#[$doc])*
-            #[must_use]
-            pub fn $name(message: impl Into<String>) -> Self {
-                Self::new($code, message)
-            }
-        )+
-    };
 }
 
 impl ApiError {

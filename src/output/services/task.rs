@@ -4,10 +4,10 @@ use serde::Serialize;
 
 use crate::model::arn::Account;
 use crate::model::ecs::definition::ContainerDefinition;
-use crate::model::ecs::health::CheckResult;
 use crate::model::ecs::state::State;
 use crate::model::ecs::task::{self, Registration, TaskTarget};
 use crate::model::target::TargetDescription;
+use crate::output::container_check::{Check, check, said};
 use crate::output::json::time;
 use crate::output::services::obstacle::{self, Obstacle, group_name};
 
@@ -78,15 +78,6 @@ struct Binding {
     container_port: u16,
     host_port: u16,
     protocol: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize)]
-struct Check {
-    started: String,
-    ended: String,
-    duration: f64,
-    exit_code: i32,
-    output: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -176,18 +167,7 @@ fn binding(binding: &task::Binding) -> Binding {
     }
 }
 
-fn check(result: &CheckResult) -> Check {
-    Check {
-        started: time(result.started),
-        ended: time(result.ended),
-        duration: result.ended.since(result.started).as_secs_f64(),
-        exit_code: result.exit_code,
-        output: result.output.to_string(),
-    }
-}
-
 fn target(target: &TaskTarget) -> Target {
-    let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     Target {
         target_group: group_name(&target.arn).to_owned(),
         target_group_arn: target.arn.to_string(),

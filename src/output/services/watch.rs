@@ -11,7 +11,7 @@ use crate::model::ecs::service::{Service, ServiceKey};
 use crate::model::ecs::state::State;
 use crate::model::ecs::task::{Connectivity, Task};
 use crate::output::services::in_full;
-use crate::output::sse::{KEEP_ALIVE, KEEP_ALIVE_COMMENT, Writer, event, stream};
+use crate::output::sse::{Writer, event, stream};
 use crate::runtime::view::View;
 
 /// Publishes that come closer together are told as one.
@@ -75,14 +75,8 @@ async fn feed(view: &View, writer: &Writer, account: &Account, key: &ServiceKey)
         }
         told = Some(new);
         view.clock.sleep(AT_MOST_EVERY).await;
-        tokio::select! {
-            changed = changes.changed() => changed.map_err(|_| ())?,
-            () = view.stopped() => return Ok(()),
-            () = writer.closed() => return Ok(()),
-            () = view.clock.sleep_until(quiet + KEEP_ALIVE) => {
-                quiet = view.clock.now();
-                writer.write(KEEP_ALIVE_COMMENT).await?;
-            }
+        if !writer.rest(view, &mut changes, &mut quiet).await? {
+            return Ok(());
         }
     }
 }
